@@ -1,0 +1,55 @@
+// DeleteSet: which slots of a segment are deleted; an immutable value, cheap to copy. A new set
+// shares all pages with the old one but those that it changes, so a View keeps the deletes of its
+// own time while the writer goes on.
+//
+// Thread-safe: immutable.
+
+#ifndef KITH_INDEX_DELETE_SET_H_
+#define KITH_INDEX_DELETE_SET_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace kith::index {
+
+class DeleteSet {
+ public:
+  static constexpr uint32_t kPageBits = 4096;
+
+  // The empty set; takes no memory.
+  DeleteSet() = default;
+
+  // This set and `slots` (in any order, repeats allowed). Copies the pages that they fall on.
+  DeleteSet With(std::span<const uint32_t> slots) const;
+
+  bool Contains(uint32_t slot) const {
+    if (root_ == nullptr) return false;
+    const uint32_t page = slot / kPageBits;
+    if (page >= root_->pages.size() || root_->pages[page] == nullptr) return false;
+    const uint32_t bit = slot % kPageBits;
+    return ((*root_->pages[page])[bit / 64] >> (bit % 64)) & 1;
+  }
+
+  uint32_t count() const { return root_ == nullptr ? 0 : root_->count; }
+  bool empty() const { return root_ == nullptr; }
+
+  // Of all pages, shared ones too.
+  size_t memory_bytes() const;
+
+ private:
+  using Page = std::array<uint64_t, kPageBits / 64>;
+  struct Root {
+    uint32_t count = 0;
+    std::vector<std::shared_ptr<const Page>> pages;  // null: nothing deleted there
+  };
+
+  std::shared_ptr<const Root> root_;  // null: empty
+};
+
+}  // namespace kith::index
+
+#endif  // KITH_INDEX_DELETE_SET_H_

@@ -1,0 +1,79 @@
+// IndexWriter: the one way to change the index of a vector space. The committer's strand owns it:
+//
+//   budget.Check(writer->BytesToReserve(rows));         // before the batch is made durable
+//   KITH_RETURN_IF_ERROR(writer->Reserve(rows));        // the last step that may fail
+//   ... write the batch to disk ...
+//   writer->Append(ordinal, passage_index, vector);     // rows times
+//   writer->Delete({begin, end});
+//   IndexView view = writer->Publish();                 // readers see all of it, or nothing
+//
+// Not thread-safe: one thread at a time. Views that it published are, and live on by themselves.
+//
+// Rows take their memory in Reserve alone. Append takes none; Delete and Publish take some small
+// objects (pages of 512 bytes, a list of segments) from the ordinary heap.
+
+#ifndef KITH_INDEX_INDEX_WRITER_H_
+#define KITH_INDEX_INDEX_WRITER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "index/delete_set.h"
+#include "index/growing_segment.h"
+#include "index/index_view.h"
+
+namespace kith::index {
+
+class IndexWriter {
+ public:
+  // An empty index. INVALID_ARGUMENT when the dimension is not 1..kMaxDimension.
+  static absl::StatusOr<std::unique_ptr<IndexWriter>> Create(const IndexOptions& options);
+
+  // How many bytes Reserve(rows) would take now.
+  size_t BytesToReserve(uint64_t rows) const;
+
+  // Takes the memory for `rows` further rows, opening segments as needed. On RESOURCE_EXHAUSTED
+  // (MEMORY_BUDGET) nothing visible has changed and what was taken is kept for the next call.
+  absl::Status Reserve(uint64_t rows);
+
+  // REQUIRES: reserved; ValidateVector says OK (check rows read back from disk, too); ordinals
+  // ascend over the life of the index, holes allowed.
+  void Append(uint64_t ordinal, uint32_t passage_index, std::span<const float> vector);
+
+  // Deletes the rows of these ordinals, published or not; those that are not there, or are deleted
+  // already, are passed over. Returns how many it deleted.
+  uint64_t Delete(OrdinalRange range);
+
+  // Everything appended and deleted until now. A full segment without a live row is let go.
+  IndexView Publish();
+
+  const IndexOptions& options() const { return options_; }
+  uint64_t live_rows() const { return live_rows_; }
+  // Of the segments held now; views may keep others alive.
+  size_t memory_bytes() const;
+
+ private:
+  struct Entry {
+    std::shared_ptr<GrowingSegment> segment;
+    DeleteSet deleted;
+  };
+
+  explicit IndexWriter(const IndexOptions& options) : options_(options) {}
+
+  const IndexOptions options_;
+  // In ascending order of ordinals. entries_[active_] takes the next row; after it come segments
+  // that are reserved and empty.
+  std::vector<Entry> entries_;
+  size_t active_ = 0;
+  uint64_t live_rows_ = 0;
+  std::vector<uint32_t> slots_;  // scratch of Delete
+};
+
+}  // namespace kith::index
+
+#endif  // KITH_INDEX_INDEX_WRITER_H_
