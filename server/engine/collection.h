@@ -1,0 +1,80 @@
+// Collection: everything one collection can be asked. The RPC layer finds one in the Database and calls it.
+//
+// Writes and searches are asynchronous: they return at once and call `done` exactly once from a thread of
+// the engine. Reads are given a ReadView on a thread that may block.
+//
+// Thread-safe. A Collection that has been deleted answers NOT_FOUND to writes; readers that hold a
+// ReadView finish on it.
+
+#ifndef KITH_SERVER_ENGINE_COLLECTION_H_
+#define KITH_SERVER_ENGINE_COLLECTION_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "kith/base/call.h"
+#include "server/engine/document.h"
+#include "server/engine/schema.h"
+#include "server/engine/search.h"
+#include "server/engine/write.h"
+
+namespace kith::engine {
+
+class IngestSession;
+class ReadView;
+class Services;
+class Shard;
+
+class Collection : public std::enable_shared_from_this<Collection> {
+ public:
+  // `services` must outlive the collection. Made by the Database alone.
+  Collection(const Services* services, uint32_t number, CollectionInfo info,
+             std::shared_ptr<Shard> shard);
+  ~Collection();
+
+  CollectionInfo info() const;
+  uint32_t number() const { return number_; }
+
+  // Writes documents, all or none.
+  void Upsert(UpsertRequest request, std::shared_ptr<const Call> call, UpsertDone done);
+  void Delete(DeleteRequest request, std::shared_ptr<const Call> call, DeleteDone done);
+
+  // A stream of batches that are prepared in parallel and committed in order.
+  std::unique_ptr<IngestSession> Ingest(std::string stream_id, std::optional<Durability> durability,
+                                        Truncation truncation, std::shared_ptr<const Call> call);
+
+  // Answers `requests` on one View, at `at_least` or later.
+  void Search(std::vector<SearchRequest> requests, std::optional<CommitToken> at_least,
+              std::shared_ptr<const Call> call, SearchDone done);
+
+  // Calls `read` with a view at `at_least` or later, on a thread that may block.
+  void Read(std::optional<CommitToken> at_least, std::shared_ptr<const Call> call,
+            std::function<void(absl::StatusOr<ReadView>)> read);
+
+  CollectionStats Stats() const;
+
+  // For the Database.
+  const std::shared_ptr<Shard>& shard() const { return shard_; }
+  void ReplaceInfo(CollectionInfo info);
+
+ private:
+  // Constant after construction.
+  const Services* const services_;
+  const uint32_t number_;
+  const std::shared_ptr<Shard> shard_;
+
+  mutable absl::Mutex mu_;
+  CollectionInfo info_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace kith::engine
+
+#endif  // KITH_SERVER_ENGINE_COLLECTION_H_

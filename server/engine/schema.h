@@ -1,0 +1,94 @@
+// What a collection is: its vector space, its options, its name. Plain values, free of protobuf.
+
+#ifndef KITH_SERVER_ENGINE_SCHEMA_H_
+#define KITH_SERVER_ENGINE_SCHEMA_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "index/metric.h"
+#include "server/engine/document.h"
+
+namespace kith::engine {
+
+using index::Metric;
+
+enum class SplitterKind : uint8_t { kNone = 1, kSentences = 2, kMarkdown = 3 };  // never renumber
+enum class Durability : uint8_t { kSynced = 1, kApplied = 2 };                   // never renumber
+enum class Truncation : uint8_t { kEnd, kNever };
+
+struct SplitterOptions {
+  SplitterKind kind = SplitterKind::kMarkdown;
+  uint32_t max_tokens = 256;
+  uint32_t overlap_tokens = 32;
+};
+
+struct CollectionOptions {
+  SplitterOptions splitter;
+  Durability default_durability = Durability::kSynced;
+};
+
+struct VectorSpace {
+  std::string name = "default";
+  std::string encoder;  // empty: clients bring their own vectors
+  uint32_t dimension = 0;
+  Metric metric = Metric::kCosine;
+  // Of the encoder, recorded when the collection was made; empty without one.
+  std::string artifact_hash;
+  std::string space_hash;
+  std::string query_prompt;
+  std::string passage_prompt;
+};
+
+// What a caller asks for when creating a collection.
+struct CollectionSpec {
+  std::string name;
+  std::string description;
+  std::optional<std::string> encoder;  // absent: the default encoder, unless a dimension is given
+  uint32_t dimension = 0;
+  Metric metric = Metric::kCosine;
+  CollectionOptions options;
+};
+
+enum class CollectionState { kLoading, kReady, kFailed };
+
+struct CollectionInfo {
+  std::string name;
+  std::string description;
+  VectorSpace space;
+  CollectionOptions options;
+  std::string etag;
+  Timestamp create_time, update_time;
+  CollectionState state = CollectionState::kReady;
+};
+
+// A change of a collection; absent fields stay as they are.
+struct CollectionUpdate {
+  std::string if_match;
+  std::optional<std::string> description;
+  std::optional<SplitterOptions> splitter;
+  std::optional<Durability> default_durability;
+};
+
+// Names a commit; see kith.v1.CommitToken.
+struct CommitToken {
+  std::string shard;
+  uint64_t epoch = 0;
+  uint64_t sequence = 0;
+};
+
+struct CollectionStats {
+  uint64_t documents = 0, passages = 0, text_bytes = 0;
+  uint32_t segments = 0;
+  uint64_t deleted_rows = 0;
+  uint64_t index_memory_bytes = 0, disk_bytes = 0;
+  CommitToken commit_token;
+  uint64_t history_hash = 0;
+  std::map<std::string, FieldType> fields;
+};
+
+}  // namespace kith::engine
+
+#endif  // KITH_SERVER_ENGINE_SCHEMA_H_
