@@ -2,7 +2,7 @@
 // fills it: any number of logical batches (one a sequence), each between Begin() and End(), then
 // the shard's new state, and catalog rows where some change.
 //
-//   CommitBatch batch;
+//   CommitBatch batch(store);
 //   batch.Begin(shard, state.sequence() + 1, state.running_hash());
 //   batch.PutText(text_id, text);
 //   batch.PutPassage(space, ordinal, passage);
@@ -40,9 +40,12 @@
 
 namespace kith::storage {
 
+class Store;
+
 class CommitBatch {
  public:
-  CommitBatch();
+  // For commits to `store`, and to no other. Keeps its database open, as a Reader does.
+  explicit CommitBatch(const Store& store);
   ~CommitBatch();
   CommitBatch(CommitBatch&&) noexcept;
   CommitBatch& operator=(CommitBatch&&) noexcept;

@@ -8,8 +8,8 @@
 //   KITH_ASSIGN_OR_RETURN(auto document, reader.GetDocument(shard, id));
 //   if (document) { ... }
 //
-// Snapshots and Readers keep the database open: RocksDB is closed and the data folder's lock
-// released when the Store and the last of them are gone, in any order.
+// Snapshots and Readers (and CommitBatches) keep the database open: RocksDB is closed and the data
+// folder's lock released when the Store and the last of them are gone, in any order.
 //
 // Errors: DATA_LOSS (CORRUPTION) names the family and key of a row that does not parse or has the
 // wrong size, or the file and offset of a block whose checksum is wrong; nothing damaged is
