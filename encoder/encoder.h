@@ -25,16 +25,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "encoder/pooling.h"
 #include "encoder/run_state.h"
+#include "encoder/tokenizer.h"
 #include "kith/base/call.h"
 
 namespace kith::encoder {
-
-class Tokenizer;
-
-// How the vectors of a sequence's tokens become one. All of them look at the special tokens too.
-enum class Pooling { kMean, kCls, kMax, kLastToken };
-std::string_view PoolingName(Pooling pooling);  // "mean", "cls", "max", "lasttoken"
 
 // What a text is: it decides the prompt that is put before it.
 enum class Role { kQuery, kPassage };
@@ -43,6 +39,7 @@ struct EncoderInfo {
   std::string name;          // the directory's own name, as in "kith-mini"
   std::string architecture;  // "bert"
   std::string precision;     // of the arithmetic: "float32"
+  std::string kernels;       // the instruction set in use: "avx2"; forced by KITH_ENCODER_KERNELS
 
   int dimension = 0;   // of an embedding
   int max_tokens = 0;  // of one sequence, with its special tokens
@@ -65,7 +62,7 @@ struct EncoderInfo {
   std::vector<std::string> files;
 
   // XXH3-128 in 32 hex digits each; encoder/fingerprint.h says over what.
-  std::string artifact_hash;  // the files
+  std::string artifact_hash;  // these files
   std::string space_hash;  // all that decides a stored vector: equal means vectors can be compared
 };
 
@@ -88,12 +85,12 @@ class Encoder {
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
 
-  const EncoderInfo& info() const { return info_; }
-  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const EncoderInfo& info() const;
+  const Tokenizer& tokenizer() const;
 
-  // Tokens of the text itself that fit beside the role's prompt and the special tokens: a
-  // splitter's budget for a passage.
-  int TokenBudget(Role role) const;
+  // Tokens of a sequence that are not the text's own: the special tokens and the role's prompt. A
+  // splitter's EncoderLimits.
+  int OverheadTokens(Role role) const;
 
   // Tokens of the role's prompt followed by `text` (any bytes; invalid UTF-8 is replaced as the
   // tokenizer does), cut to max_tokens. Cost: linear in the text, also beyond max_tokens.
@@ -115,14 +112,13 @@ class Encoder {
 
  private:
   struct Model;
-  Encoder(EncoderInfo info, std::unique_ptr<const Tokenizer> tokenizer,
-          std::unique_ptr<const Model> model);
+  explicit Encoder(std::unique_ptr<const Model> model);
 
-  // All constant after construction.
-  const EncoderInfo info_;
-  const std::unique_ptr<const Tokenizer> tokenizer_;
+  const std::string& Prompt(Role role) const;
+  absl::Status CheckSequences(std::span<const std::span<const int32_t>> sequences) const;
+
+  // Constant after construction.
   const std::unique_ptr<const Model> model_;
-  int prompt_tokens_[2] = {0, 0};  // by Role
 };
 
 }  // namespace kith::encoder

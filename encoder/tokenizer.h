@@ -40,10 +40,13 @@ class Tokenizer {
  public:
   // Reads the tokenizer of the model in `model_dir`: tokenizer.json, which decides alone when it is
   // there; else vocab.txt with the options of tokenizer_config.json. Files that are missing,
-  // damaged, over 64 MiB or ask for what is not supported fail with FAILED_PRECONDITION /
+  // damaged, over 32 MiB or ask for what is not supported fail with FAILED_PRECONDITION /
   // INVALID_MODEL in a sentence that names file, what was found and what is supported.
+  //
+  // `lower_case` is sentence-transformers' do_lower_case: letters are lower-cased whatever the
+  // tokenizer's own files say. Done here rather than before, it leaves the offsets right.
   static absl::StatusOr<std::unique_ptr<const Tokenizer>> Load(
-      const std::filesystem::path& model_dir);
+      const std::filesystem::path& model_dir, bool lower_case = false);
 
   virtual ~Tokenizer() = default;
   Tokenizer(const Tokenizer&) = delete;
