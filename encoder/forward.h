@@ -1,0 +1,36 @@
+// The forward pass of BERT (Devlin et al., 2018) over sequences packed end to end: nothing is
+// padded, so nothing is computed for padding. Matrix products run over all tokens of a chunk at
+// once; attention runs within each sequence.
+
+#ifndef KITH_ENCODER_FORWARD_H_
+#define KITH_ENCODER_FORWARD_H_
+
+#include <cstdint>
+#include <span>
+
+#include "absl/status/status.h"
+#include "encoder/config.h"
+#include "encoder/kernels/kernels.h"
+#include "encoder/run_state.h"
+#include "encoder/weights.h"
+#include "kith/base/call.h"
+
+namespace kith::encoder {
+
+// Tokens of a chunk, unless a single sequence is longer. The activations of so many stay in the
+// outer caches, while there are enough rows to multiply at full speed.
+inline constexpr int kChunkTokens = 512;
+// Queries whose attention scores are held at once, so that long sequences need no T x T matrix.
+inline constexpr int kScoreRows = 128;
+
+using Sequences = std::span<const std::span<const int32_t>>;
+
+// Runs the layers over one chunk; the last hidden states are left in state->hidden [T, C], in the
+// order of `sequences`. REQUIRES: 1 <= tokens of each sequence <= max_tokens; together <=
+// state->chunk_tokens; ids in [0, vocab_size).
+absl::Status ForwardChunk(const Config& config, const Weights& weights, const Kernels& kernels,
+                          Sequences sequences, RunState* state, const Call& call);
+
+}  // namespace kith::encoder
+
+#endif  // KITH_ENCODER_FORWARD_H_
