@@ -83,6 +83,8 @@ struct RequestEntry {
 
 class Reader {
  public:
+  struct Access;  // inside storage/ only
+
   // REQUIRES: `snapshot` is not null.
   explicit Reader(std::shared_ptr<const Snapshot> snapshot);
   Reader(const Reader&);
@@ -154,7 +156,6 @@ class Reader {
 
  private:
   friend class Store;
-  struct Access;
   explicit Reader(std::shared_ptr<const Access> access);
   std::shared_ptr<const Access> access_;
 };

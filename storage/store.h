@@ -130,7 +130,7 @@ class Store {
   absl::Status ReclaimShard(ShardNumber shard, const Call& call);
 
   absl::StatusOr<StoreStats> Stats() const;
-  std::vector<ShardBytes> ApproximateShardBytes(ShardNumber shard) const;
+  absl::StatusOr<std::vector<ShardBytes>> ApproximateShardBytes(ShardNumber shard) const;
 
   // Reads every file of the database and compares its checksum with the recorded one: DATA_LOSS
   // names the first that differs.
@@ -143,11 +143,14 @@ class Store {
   ModelStore& models() { return *models_; }
 
  private:
+  friend class CommitBatch;  // is made for database_
+
   Store(std::shared_ptr<internal::Database> database, std::unique_ptr<ModelStore> models,
         const StoreOptions& options, const Uuid& uuid, uint64_t epoch);
 
   // Why a commit is refused now; OK if it is not. Tries to leave the state "disk full".
-  absl::Status CheckWritable(const CommitBatch& batch) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status CheckWritable(bool adds_data) ABSL_LOCKS_EXCLUDED(mu_);
+  uint64_t FreeDiskBytes() const;
   void RememberFailure(const absl::Status& cause) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Constant after construction.

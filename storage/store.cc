@@ -1,0 +1,198 @@
+// Opening, committing and closing; store_maintenance.cc has the rest.
+
+#include "storage/store.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/options.h>
+#include <rocksdb/write_batch.h>
+#include <sys/statvfs.h>
+
+#include <cstring>
+#include <utility>
+
+#include "kith/base/error.h"
+#include "kith/base/status_macros.h"
+#include "storage/commit_batch_rep.h"
+#include "storage/data_folder.h"
+#include "storage/database.h"
+#include "storage/keys.h"
+#include "storage/reader_access.h"
+#include "storage/records.h"
+#include "storage/rocksdb_status.h"
+
+namespace kith::storage {
+namespace {
+
+// Deletes may use the reserve down to this share of it.
+constexpr uint64_t kDeleteReserveShare = 8;
+constexpr absl::Duration kDiskRetry = absl::Seconds(10);
+
+rocksdb::WriteOptions Synced() {
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  return options;
+}
+
+std::string AsBytes(const Uuid& uuid) {
+  return std::string(reinterpret_cast<const char*>(uuid.data()), uuid.size());
+}
+
+// Reads the server's row, or makes a new server's, and writes it back with the next epoch.
+absl::StatusOr<uint64_t> BeginEpoch(const internal::Database& database) {
+  const std::string key = CatalogKey(CatalogTag::kServer);
+  rocksdb::ColumnFamilyHandle* const catalog = database.family(Family::kCatalog);
+  const DataFolder& folder = database.folder();
+  store::ServerRecord server;
+  std::string value;
+  const rocksdb::Status status = database.db().Get({}, catalog, key, &value);
+  if (status.IsNotFound()) {
+    if (folder.complete()) {
+      return DamagedRow(Family::kCatalog, key, "the server's row is missing");
+    }
+    server.set_folder_uuid(AsBytes(folder.uuid()));
+    server.set_next_collection_number(1);
+    server.set_next_shard_number(1);
+  } else {
+    KITH_RETURN_IF_ERROR(FromRocksDb(status, "reading the server's row"));
+    KITH_RETURN_IF_ERROR(ParseRecord(Family::kCatalog, key, value, server));
+    if (server.folder_uuid() != AsBytes(folder.uuid())) {
+      return DamagedRow(Family::kCatalog, key,
+                        "the database belongs to another data folder than the FORMAT file");
+    }
+  }
+  server.set_epoch(server.epoch() + 1);
+  KITH_RETURN_IF_ERROR(
+      FromRocksDb(database.db().Put(Synced(), catalog, key, server.SerializeAsString()),
+                  "writing the server's row"));
+  return server.epoch();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) {
+  KITH_ASSIGN_OR_RETURN(auto folder, DataFolder::Open(options.data_dir, options.create_if_missing));
+  const Uuid uuid = folder->uuid();
+  KITH_ASSIGN_OR_RETURN(auto models, ModelStore::Open(folder->models_path()));
+  const RocksDbBudget budget =
+      MakeRocksDbBudget(options.memory_bytes, options.background_threads, options.open_files_max);
+  KITH_ASSIGN_OR_RETURN(auto database,
+                        internal::Database::Open(std::move(folder), budget, options.env));
+  KITH_ASSIGN_OR_RETURN(const uint64_t epoch, BeginEpoch(*database));
+  KITH_RETURN_IF_ERROR(database->folder().MarkComplete());
+  return std::unique_ptr<Store>(
+      new Store(std::move(database), std::move(models), options, uuid, epoch));
+}
+
+Store::Store(std::shared_ptr<internal::Database> database, std::unique_ptr<ModelStore> models,
+             const StoreOptions& options, const Uuid& uuid, uint64_t epoch)
+    : database_(std::move(database)),
+      models_(std::move(models)),
+      data_dir_(options.data_dir),
+      disk_reserve_bytes_(options.disk_reserve_bytes),
+      uuid_(uuid),
+      epoch_(epoch) {}
+
+Store::~Store() { Close().IgnoreError(); }
+
+absl::Status Store::Close() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (closed_) return absl::OkStatus();
+    closed_ = true;
+    if (!first_failure_.ok()) return first_failure_;
+  }
+  // An empty batch that is synced syncs all of the log before it.
+  rocksdb::WriteBatch empty;
+  return FromRocksDb(database_->db().Write(Synced(), &empty), "syncing the log");
+}
+
+const Uuid& Store::uuid() const { return uuid_; }
+uint64_t Store::epoch() const { return epoch_; }
+
+absl::Status Store::Commit(CommitBatch& batch, Durability durability) {
+  CommitBatch::Rep& rep = *batch.rep_;
+  if (rep.database != database_) rep.Bug("it was made for another store");
+  if (rep.in_shard) rep.Bug("Begin() without End()");
+  for (const auto& [shard, ended] : rep.ended) {
+    if (!ended.state_written) rep.Bug(fmt::format("the state of shard {} is missing", shard));
+  }
+  KITH_RETURN_IF_ERROR(rep.status);
+  KITH_RETURN_IF_ERROR(CheckWritable(rep.adds_data));
+  if (batch.empty()) return absl::OkStatus();
+
+  rocksdb::WriteOptions options;
+  options.sync = durability == Durability::kSynced;
+  const rocksdb::Status written = database_->db().Write(options, rep.batch.get());
+  if (written.ok()) return absl::OkStatus();
+  absl::Status status = FromRocksDb(written, "committing a batch");
+  RememberFailure(status);
+  return status;
+}
+
+absl::Status Store::CheckWritable(bool adds_data) {
+  absl::MutexLock lock(&mu_);
+  if (closed_) {
+    return Error(absl::StatusCode::kUnavailable, reason::kDraining, "the store is closed");
+  }
+  if (!first_failure_.ok()) {
+    return Error(absl::StatusCode::kFailedPrecondition, reason::kReadOnly,
+                 "the data folder {} is read-only until the server is started again, since a write "
+                 "failed: {}",
+                 data_dir_, std::string(first_failure_.message()));
+  }
+  const uint64_t reserve =
+      adds_data ? disk_reserve_bytes_ : disk_reserve_bytes_ / kDeleteReserveShare;
+  const uint64_t free = FreeDiskBytes();
+  if (free < reserve) {
+    return Error(absl::StatusCode::kResourceExhausted, reason::kDiskWatermark,
+                 "the disk of {} has {} bytes free, {} are kept in reserve", data_dir_, free,
+                 reserve)
+        .With("free_bytes", free)
+        .With("reserve_bytes", reserve)
+        .RetryAfter(kDiskRetry);
+  }
+  if (!disk_full_) return absl::OkStatus();
+  // RocksDB refuses writes since the disk was full: it goes on with a new log, so that what the
+  // failed write may have left at the end of the old one is never read.
+  absl::Status resumed = FromRocksDb(database_->db().Resume(), "resuming after the disk was full");
+  if (resumed.ok()) {
+    disk_full_ = false;
+    return absl::OkStatus();
+  }
+  if (absl::IsResourceExhausted(resumed) || absl::IsUnavailable(resumed)) {
+    return Error(absl::StatusCode::kResourceExhausted, reason::kDiskWatermark,
+                 "the disk of {} was full, and is not usable yet: {}", data_dir_,
+                 std::string(resumed.message()))
+        .RetryAfter(kDiskRetry);
+  }
+  first_failure_ = resumed;
+  return resumed;
+}
+
+void Store::RememberFailure(const absl::Status& cause) {
+  absl::MutexLock lock(&mu_);
+  if (absl::IsResourceExhausted(cause)) {
+    disk_full_ = true;
+  } else if (first_failure_.ok()) {
+    first_failure_ = cause;
+  }
+}
+
+uint64_t Store::FreeDiskBytes() const {
+  struct statvfs info {};
+  // A file system that cannot say is not full: its writes will tell.
+  if (statvfs(data_dir_.c_str(), &info) != 0) return UINT64_MAX;
+  return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+std::shared_ptr<const Snapshot> Store::TakeSnapshot() const {
+  return std::make_shared<const Snapshot>(database_);
+}
+
+Reader Store::Latest() const {
+  auto access = std::make_shared<Reader::Access>();
+  access->database = database_;
+  return Reader(std::move(access));
+}
+
+}  // namespace kith::storage
