@@ -79,7 +79,8 @@ EncoderInfo Describe(const std::filesystem::path& dir, const Config& config,
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<const Encoder>> Encoder::Load(const std::filesystem::path& dir) try {
+absl::StatusOr<std::unique_ptr<const Encoder>> Encoder::Load(const std::filesystem::path& dir,
+                                                             std::string_view name) try {
   auto model = std::make_unique<Model>();
   const char* forced = std::getenv("KITH_ENCODER_KERNELS");
   KITH_ASSIGN_OR_RETURN(model->kernels, ChooseKernels(forced == nullptr ? "" : forced));
@@ -108,6 +109,7 @@ absl::StatusOr<std::unique_ptr<const Encoder>> Encoder::Load(const std::filesyst
                                     }));
 
   model->info = Describe(dir, config, model->weights);
+  if (!name.empty()) model->info.name = name;
   model->info.kernels = model->kernels->name;
   model->info.files = ModelFiles(dir, config);
   model->info.space_hash = space.Hex();

@@ -80,7 +80,9 @@ class Encoder {
   // Reads the model in `dir`. A directory that is damaged, incomplete or of a kind this encoder
   // does not know fails with FAILED_PRECONDITION / INVALID_MODEL, in a sentence naming file, tensor
   // and reason. Nothing is allocated from a size that was not checked against the file.
-  static absl::StatusOr<std::unique_ptr<const Encoder>> Load(const std::filesystem::path& dir);
+  // `name`: how the model is called; empty: as the directory is.
+  static absl::StatusOr<std::unique_ptr<const Encoder>> Load(const std::filesystem::path& dir,
+                                                             std::string_view name = {});
   ~Encoder();
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
