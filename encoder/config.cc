@@ -134,9 +134,10 @@ absl::StatusOr<std::string> FindPrompt(const JsonFile& json, const nlohmann::jso
 absl::Status ReadPrompts(const std::filesystem::path& dir, Config* config) {
   KITH_ASSIGN_OR_RETURN(const JsonFile json,
                         JsonFile::ReadIfExists(dir, "config_sentence_transformers.json"));
-  const nlohmann::json prompts = json.root().is_object()
-                                     ? json.root().value("prompts", nlohmann::json::object())
-                                     : nlohmann::json::object();
+  nlohmann::json prompts = nlohmann::json::object();
+  if (const auto it = json.root().find("prompts"); it != json.root().end() && !it->is_null()) {
+    prompts = *it;
+  }
   if (!prompts.is_object()) {
     return InvalidModel("{}: prompts must be an object, it is {}", json.name(),
                         prompts.type_name());

@@ -58,7 +58,8 @@ struct EncoderInfo {
   uint64_t parameters = 0;    // numbers in the tensors that the forward pass reads
   uint64_t memory_bytes = 0;  // held by the loaded weights
 
-  // The files that the loader read, relative to the directory, sorted: a copy of these is the model.
+  // The files that the loader read, relative to the directory, sorted: a copy of these is the
+  // model.
   std::vector<std::string> files;
 
   // XXH3-128 in 32 hex digits each; encoder/fingerprint.h says over what.

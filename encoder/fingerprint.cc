@@ -1,13 +1,13 @@
 #include "encoder/fingerprint.h"
 
 #include <algorithm>
-#include <optional>
 #include <system_error>
 #include <utility>
 
 #include "encoder/input_file.h"
-#include "encoder/invalid_model.h"
-#include "encoder/json_file.h"
+#include "encoder/tokenizer_files.h"
+#include "encoder/wordpiece.h"
+#include "fmt/format.h"
 #include "kith/base/status_macros.h"
 #include "xxhash.h"
 
@@ -15,39 +15,43 @@ namespace kith::encoder {
 namespace {
 
 constexpr std::string_view kSpaceVersion = "kith space 1";
-constexpr uint64_t kMaxTokenizerBytes = 32 << 20;
 
 bool Exists(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::exists(path, ignored);
 }
 
-// tokenizer.json decides alone where it is. It is hashed as it was understood: keys sorted, white
-// space gone, without the settings for batches of somebody else's.
-absl::Status AddTokenizerJson(const std::filesystem::path& dir, Hasher* hasher) {
-  KITH_ASSIGN_OR_RETURN(const JsonFile json,
-                        JsonFile::Read(dir, "tokenizer.json", kMaxTokenizerBytes));
-  nlohmann::json root = json.root();
-  if (!root.is_object()) return InvalidModel("{}: must be an object", json.name());
-  root.erase("truncation");
-  root.erase("padding");
-  hasher->Add("tokenizer.json");
-  hasher->Add(std::string_view(root.dump()));
-  return absl::OkStatus();
-}
-
-absl::Status AddVocabulary(const std::filesystem::path& dir, Hasher* hasher) {
-  KITH_ASSIGN_OR_RETURN(const InputFile vocab, InputFile::Open(dir / "vocab.txt"));
-  KITH_ASSIGN_OR_RETURN(const std::string words, vocab.ReadAll(kMaxTokenizerBytes));
-  KITH_ASSIGN_OR_RETURN(const JsonFile options,
-                        JsonFile::ReadIfExists(dir, "tokenizer_config.json"));
-  nlohmann::json root = options.root().is_object() ? options.root() : nlohmann::json::object();
-  // Counted as the maximum of tokens already.
-  root.erase("model_max_length");
-  hasher->Add("vocab.txt");
-  hasher->Add(std::string_view(words));
-  hasher->Add(std::string_view(root.dump()));
-  return absl::OkStatus();
+// The tokenizer as it was understood, so that tokenizer.json and vocab.txt with the same content
+// hash alike.
+void AddTokenizer(const WordPieceConfig& tokenizer, Hasher* hasher) {
+  hasher->Add("wordpiece");
+  hasher->Add(uint64_t{tokenizer.vocabulary.size()});
+  for (const WordPieceConfig::Entry& entry : tokenizer.vocabulary) {
+    hasher->Add(std::string_view(entry.text));
+    hasher->Add(uint64_t{entry.in_model});
+  }
+  std::vector<const AddedToken*> added;
+  for (const AddedToken& token : tokenizer.added_tokens) added.push_back(&token);
+  std::sort(added.begin(), added.end(),
+            [](const auto* a, const auto* b) { return a->content < b->content; });
+  hasher->Add(uint64_t{added.size()});
+  for (const AddedToken* token : added) {
+    hasher->Add(std::string_view(token->content));
+    hasher->Add(static_cast<uint64_t>(token->id));
+    for (const bool option : {token->single_word, token->lstrip, token->rstrip}) {
+      hasher->Add(uint64_t{option});
+    }
+  }
+  hasher->Add(std::string_view(tokenizer.continuing_prefix));
+  hasher->Add(uint64_t{tokenizer.max_word_characters});
+  const BertNormalizerOptions& normalizer = tokenizer.normalizer;
+  for (const bool option : {normalizer.clean_text, normalizer.handle_chinese_chars,
+                            normalizer.strip_accents, normalizer.lowercase}) {
+    hasher->Add(uint64_t{option});
+  }
+  for (const int32_t id : {tokenizer.special.cls, tokenizer.special.sep, tokenizer.special.unk}) {
+    hasher->Add(static_cast<uint64_t>(id));
+  }
 }
 
 }  // namespace
@@ -87,12 +91,13 @@ std::string Hasher::Hex() const {
 std::vector<std::string> ModelFiles(const std::filesystem::path& dir, const Config& config) {
   const std::filesystem::path transformer = config.transformer_path;
   std::vector<std::filesystem::path> paths = {
-      "config_sentence_transformers.json",     transformer / "config.json",
-      transformer / "model.safetensors",       transformer / "sentence_bert_config.json",
-      transformer / "special_tokens_map.json", transformer / "tokenizer.json",
+      "config_sentence_transformers.json",   transformer / "config.json",
+      transformer / "model.safetensors",     transformer / "sentence_bert_config.json",
       transformer / "tokenizer_config.json",
   };
-  if (!Exists(dir / transformer / "tokenizer.json")) paths.push_back(transformer / "vocab.txt");
+  // The first decides alone where it is.
+  paths.push_back(transformer /
+                  (Exists(dir / transformer / kTokenizerJson) ? kTokenizerJson : kVocabularyTxt));
   if (config.has_modules) {
     paths.push_back("modules.json");
     paths.push_back(std::filesystem::path(config.pooling_path) / "config.json");
@@ -137,8 +142,11 @@ absl::Status AddConfigAndTokenizer(const std::filesystem::path& dir, const Confi
   hasher->Add(uint64_t{config.normalise});
   hasher->Add(std::string_view(config.passage_prompt));
   const std::filesystem::path transformer = dir / config.transformer_path;
-  return Exists(transformer / "tokenizer.json") ? AddTokenizerJson(transformer, hasher)
-                                                : AddVocabulary(transformer, hasher);
+  KITH_ASSIGN_OR_RETURN(const WordPieceConfig tokenizer, Exists(transformer / kTokenizerJson)
+                                                             ? ReadTokenizerJson(transformer)
+                                                             : ReadVocabularyTxt(transformer));
+  AddTokenizer(tokenizer, hasher);
+  return absl::OkStatus();
 }
 
 }  // namespace kith::encoder

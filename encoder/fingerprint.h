@@ -8,11 +8,11 @@
 // space: what decides a stored vector, so that two models of one space hash can be mixed. Over
 //   a version of this list; architecture, sizes, heads, activation, epsilon of the layer norms;
 //   the maximum of tokens; whether texts are lower-cased first; pooling; normalisation; the passage
-//   prompt; the tokenizer; every tensor that the forward pass reads: name, shape and
-//   numbers as float32.
+//   prompt; the tokenizer's vocabulary, added and special tokens and options; every tensor that the
+//   forward pass reads: name, shape and numbers as float32.
 //   Left out, since they change no stored vector: the query prompt, how a tensor's numbers
-//   are stored (F16 or F32), tensors that are not read, the order of a file's keys,
-//   the truncation and padding settings in tokenizer.json.
+//   are stored (F16 or F32), tensors that are not read, how a tokenizer is written down
+//   (tokenizer.json or vocab.txt, its truncation and padding settings).
 //
 // The space hash is kept beside collections: what goes into it never changes without a new version.
 

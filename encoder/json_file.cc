@@ -12,14 +12,14 @@ namespace {
 
 using nlohmann::json;
 
+constexpr uint64_t kMaxFileBytes = 1 << 20;
 constexpr int kMaxDepth = 32;
 
 }  // namespace
 
-absl::StatusOr<JsonFile> JsonFile::Read(const std::filesystem::path& dir, std::string name,
-                                        uint64_t max_bytes) {
+absl::StatusOr<JsonFile> JsonFile::Read(const std::filesystem::path& dir, std::string name) {
   KITH_ASSIGN_OR_RETURN(const InputFile file, InputFile::Open(dir / name));
-  KITH_ASSIGN_OR_RETURN(const std::string content, file.ReadAll(max_bytes));
+  KITH_ASSIGN_OR_RETURN(const std::string content, file.ReadAll(kMaxFileBytes));
   bool too_deep = false;
   const json::parser_callback_t watch_depth = [&](int depth, json::parse_event_t, json&) {
     too_deep = too_deep || depth > kMaxDepth;
@@ -37,7 +37,11 @@ absl::StatusOr<JsonFile> JsonFile::ReadIfExists(const std::filesystem::path& dir
   if (!std::filesystem::exists(dir / name, ignored)) {
     return JsonFile(std::move(name), json::object());
   }
-  return Read(dir, std::move(name));
+  KITH_ASSIGN_OR_RETURN(JsonFile file, Read(dir, std::move(name)));
+  if (!file.root().is_object()) {
+    return InvalidModel("{}: must be an object, it is {}", file.name(), file.root().type_name());
+  }
+  return file;
 }
 
 const json* JsonFile::Find(std::string_view key) const {

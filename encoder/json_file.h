@@ -20,11 +20,10 @@ namespace kith::encoder {
 
 class JsonFile {
  public:
-  // Reads dir/name: at most `max_bytes` long and 32 levels deep. Messages call it `name`.
-  static absl::StatusOr<JsonFile> Read(const std::filesystem::path& dir, std::string name,
-                                       uint64_t max_bytes = 1 << 20);
+  // Reads dir/name: at most 1 MiB long and 32 levels deep. Messages call it `name`.
+  static absl::StatusOr<JsonFile> Read(const std::filesystem::path& dir, std::string name);
 
-  // The same for a file that may be absent: then an empty object.
+  // The same for an object in a file that may be absent: then an empty one.
   static absl::StatusOr<JsonFile> ReadIfExists(const std::filesystem::path& dir, std::string name);
 
   const std::string& name() const { return name_; }

@@ -205,7 +205,7 @@ TEST_F(SafetensorsTest, MutatedFilesAreRefusedOrHold) {
        {"x", {{1, 2, 1}, {4, 5}}}});
   constexpr std::string_view kTokens = "{}[]\",:0123456789-.eF36x\\\0\xff";
   size_t refused = 0, accepted = 0;
-  for (int round = 0; round < 6'000; ++round) {
+  for (int round = 0; round < 3'000; ++round) {
     std::string file = sound;
     for (uint32_t edits = 1 + random() % 3; edits > 0; --edits) {
       const size_t at = random() % file.size();
@@ -243,8 +243,8 @@ TEST_F(SafetensorsTest, MutatedFilesAreRefusedOrHold) {
       (void)opened->ReadFloats(name, entry, numbers.data());
     }
   }
-  EXPECT_GT(refused, 500u);
-  EXPECT_GT(accepted, 50u);
+  EXPECT_GT(refused, 300u);
+  EXPECT_GT(accepted, 30u);
 }
 
 }  // namespace
