@@ -61,8 +61,7 @@ class GrowingSegment {
 
   // --- The writer's side.
 
-  // How many bytes Reserve(rows) would take now; as if there were no limit on capacity when
-  // size() + rows is over it, the part beyond counts nothing.
+  // How many bytes Reserve(rows) would take now. REQUIRES: size() + rows <= capacity().
   size_t BytesToReserve(uint32_t rows) const;
 
   // Takes the memory for `rows` further rows, so that as many calls of Append cannot fail. What was

@@ -56,7 +56,7 @@ struct RowPlace {
 class IndexView {
  public:
   // Made by IndexWriter::Publish; segments in ascending order of ordinals. `memory_bytes` is what
-  // the rows shown take.
+  // they take, with the room reserved in them.
   IndexView(const IndexOptions& options, std::vector<SegmentView> segments, size_t memory_bytes);
 
   const IndexOptions& options() const { return state_->options; }

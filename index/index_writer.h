@@ -71,6 +71,7 @@ class IndexWriter {
   std::vector<Entry> entries_;
   size_t active_ = 0;
   uint64_t live_rows_ = 0;
+  uint64_t next_ordinal_ = 0;    // the least that Append takes
   std::vector<uint32_t> slots_;  // scratch of Delete
 };
 

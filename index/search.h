@@ -64,8 +64,8 @@ class SearchScratch {
 };
 
 // Checks every query vector as ValidateVector does (the field is "queries[i]"), k >= 1
-// (LIMIT_OUT_OF_RANGE), and gives up with call's status when nobody waits any more. Memory used is
-// O(k), whatever the data.
+// (LIMIT_OUT_OF_RANGE), and gives up with call's status when nobody waits any more. The memory
+// used does not grow with the rows: O(k), and the passages of one document.
 absl::StatusOr<SearchResult> Search(const IndexView& view, const SearchParams& params,
                                     const Call& call, SearchScratch& scratch);
 

@@ -1,0 +1,35 @@
+#include "index/index_view.h"
+
+#include <algorithm>
+
+namespace kith::index {
+
+IndexView::IndexView(const IndexOptions& options, std::vector<SegmentView> segments,
+                     size_t memory_bytes) {
+  auto state = std::make_shared<State>();
+  state->options = options;
+  state->segments = std::move(segments);
+  for (const SegmentView& segment : state->segments) {
+    state->live_rows += segment.visible - segment.deleted.count();
+  }
+  state->memory_bytes = memory_bytes;
+  state_ = std::move(state);
+}
+
+std::optional<RowPlace> IndexView::Find(uint64_t ordinal) const {
+  const std::span<const SegmentView> all = segments();
+  // The last segment that begins at or before the ordinal.
+  const auto after = std::upper_bound(
+      all.begin(), all.end(), ordinal,
+      [](uint64_t o, const SegmentView& segment) { return o < segment.first_ordinal(); });
+  if (after == all.begin()) return std::nullopt;
+  const SegmentView& found = *(after - 1);
+  const uint32_t slot = found.segment->LowerBound(ordinal, found.visible);
+  if (slot == found.visible || found.segment->Info(slot).ordinal != ordinal ||
+      found.deleted.Contains(slot)) {
+    return std::nullopt;
+  }
+  return RowPlace{static_cast<uint32_t>(after - 1 - all.begin()), slot};
+}
+
+}  // namespace kith::index
