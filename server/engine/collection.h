@@ -1,7 +1,8 @@
-// Collection: everything one collection can be asked. The RPC layer finds one in the Database and calls it.
+// Collection: everything one collection can be asked. The RPC layer finds one in the Database and
+// calls it.
 //
-// Writes and searches are asynchronous: they return at once and call `done` exactly once from a thread of
-// the engine. Reads are given a ReadView on a thread that may block.
+// Writes and searches are asynchronous: they return at once and call `done` exactly once from a
+// thread of the engine. Reads are given a ReadView on a thread that may block.
 //
 // Thread-safe. A Collection that has been deleted answers NOT_FOUND to writes; readers that hold a
 // ReadView finish on it.
@@ -22,6 +23,7 @@
 #include "absl/synchronization/mutex.h"
 #include "kith/base/call.h"
 #include "server/engine/document.h"
+#include "server/engine/encoders.h"
 #include "server/engine/schema.h"
 #include "server/engine/search.h"
 #include "server/engine/write.h"
@@ -30,6 +32,8 @@ namespace kith::engine {
 
 class IngestSession;
 class ReadView;
+struct PrepareContext;
+struct PreparedWrite;
 class Services;
 class Shard;
 
@@ -37,7 +41,7 @@ class Collection : public std::enable_shared_from_this<Collection> {
  public:
   // `services` must outlive the collection. Made by the Database alone.
   Collection(const Services* services, uint32_t number, CollectionInfo info,
-             std::shared_ptr<Shard> shard);
+             absl::StatusOr<EncoderRef> encoder, std::shared_ptr<Shard> shard);
   ~Collection();
 
   CollectionInfo info() const;
@@ -48,8 +52,11 @@ class Collection : public std::enable_shared_from_this<Collection> {
   void Delete(DeleteRequest request, std::shared_ptr<const Call> call, DeleteDone done);
 
   // A stream of batches that are prepared in parallel and committed in order.
-  std::unique_ptr<IngestSession> Ingest(std::string stream_id, std::optional<Durability> durability,
-                                        Truncation truncation, std::shared_ptr<const Call> call);
+  // INVALID_ARGUMENT if the stream id is not one. An empty id: the stream cannot be resumed.
+  absl::StatusOr<std::unique_ptr<IngestSession>> Ingest(std::string stream_id,
+                                                        std::optional<Durability> durability,
+                                                        Truncation truncation,
+                                                        std::shared_ptr<const Call> call);
 
   // Answers `requests` on one View, at `at_least` or later.
   void Search(std::vector<SearchRequest> requests, std::optional<CommitToken> at_least,
@@ -59,16 +66,26 @@ class Collection : public std::enable_shared_from_this<Collection> {
   void Read(std::optional<CommitToken> at_least, std::shared_ptr<const Call> call,
             std::function<void(absl::StatusOr<ReadView>)> read);
 
-  CollectionStats Stats() const;
+  absl::StatusOr<CollectionStats> Stats() const;
 
   // For the Database.
   const std::shared_ptr<Shard>& shard() const { return shard_; }
   void ReplaceInfo(CollectionInfo info);
 
+  // The two halves of Upsert, for streams: prepare in any order, commit in the order of the calls.
+  void PrepareUpsertAsync(UpsertRequest request, std::shared_ptr<const Call> call,
+                          std::function<void(absl::StatusOr<std::unique_ptr<PreparedWrite>>)> done);
+  void CommitUpsert(std::unique_ptr<PreparedWrite> write, UpsertDone done);
+
  private:
+  PrepareContext Context() const;
+
   // Constant after construction.
   const Services* const services_;
   const uint32_t number_;
+  // Null without one; an error if the collection has an encoder that is not to be had: then it
+  // takes vectors only.
+  const absl::StatusOr<EncoderRef> encoder_;
   const std::shared_ptr<Shard> shard_;
 
   mutable absl::Mutex mu_;

@@ -1,11 +1,11 @@
-// Database: the whole engine behind one door: collections, encoders, operations, and the threads they run on.
-// The RPC layer and tests own one; nothing below knows gRPC.
+// Database: the whole engine behind one door: collections, encoders, operations, and the threads
+// they run on. The RPC layer and tests own one; nothing below knows gRPC.
 //
-//   KITH_ASSIGN_OR_RETURN(auto database, Database::Open(options));   // storage is open, collections load
-//   KITH_ASSIGN_OR_RETURN(auto collection, database->Find("articles"));
+//   KITH_ASSIGN_OR_RETURN(auto database, Database::Open(options));   // storage is open,
+//   collections load KITH_ASSIGN_OR_RETURN(auto collection, database->Find("articles"));
 //   collection->Search(...);
-//   database->Drain(deadline);                                       // refuse new work, let the old end
-//   database.reset();                                                // closes storage
+//   database->Drain(deadline);                                       // refuse new work, let the
+//   old end database.reset();                                                // closes storage
 //
 // Thread-safe.
 
@@ -46,7 +46,8 @@ struct DatabaseOptions {
   std::filesystem::path data_dir;
   // Directory of the default encoder; empty: vectors only.
   std::filesystem::path model_dir;
-  // Threads for encoding, and for searching and reading; 0: as many as the processor (or the cgroup) has.
+  // Threads for encoding, and for searching and reading; 0: as many as the processor (or the
+  // cgroup) has.
   int threads = 0;
   // Bytes for indexes, encoders and storage together; 0: 80 % of the cgroup's or the machine's.
   uint64_t memory_budget_bytes = 0;
@@ -66,9 +67,9 @@ struct ServerInfo {
 
 class Database {
  public:
-  // Opens (or makes) the data folder, reads the catalog and loads the default encoder; collections load in the
-  // background and answer COLLECTION_LOADING until each is there. Errors say what is wrong with the folder or
-  // the model.
+  // Opens (or makes) the data folder, reads the catalog and loads the default encoder; collections
+  // load in the background and answer COLLECTION_LOADING until each is there. Errors say what is
+  // wrong with the folder or the model.
   static absl::StatusOr<std::unique_ptr<Database>> Open(DatabaseOptions options);
   virtual ~Database() = default;
 
@@ -84,7 +85,8 @@ class Database {
   virtual std::vector<CollectionInfo> ListCollections(std::string_view after_name,
                                                       size_t limit) const = 0;
 
-  // The collection, ready for work. NOT_FOUND; UNAVAILABLE / COLLECTION_LOADING with progress in the metadata
+  // The collection, ready for work. NOT_FOUND; UNAVAILABLE / COLLECTION_LOADING with progress in
+  // the metadata
   // ("done", "total"); DATA_LOSS if it could not be loaded; UNAVAILABLE / DRAINING.
   virtual absl::StatusOr<std::shared_ptr<Collection>> Find(std::string_view name) const = 0;
 
@@ -105,8 +107,10 @@ class Database {
 };
 
 // The passages that a text would be cut into: what SplitText answers. Blocks.
-absl::StatusOr<std::vector<Passage>> SplitText(const encoder::Encoder& encoder, std::string_view text,
-                                               const SplitterOptions& options, const Limits& limits);
+absl::StatusOr<std::vector<Passage>> SplitText(const encoder::Encoder& encoder,
+                                               std::string_view text,
+                                               const SplitterOptions& options,
+                                               const Limits& limits);
 
 }  // namespace kith::engine
 

@@ -19,7 +19,8 @@ struct Timestamp {
 };
 
 // The alternatives are in the order of FieldType's values.
-using MetadataValue = std::variant<std::string, std::vector<std::string>, int64_t, double, bool, Timestamp>;
+using MetadataValue =
+    std::variant<std::string, std::vector<std::string>, int64_t, double, bool, Timestamp>;
 using Metadata = std::map<std::string, MetadataValue>;
 
 // Never renumber: values are stored. FieldType(value.index() + 1) is a value's type.
@@ -50,7 +51,7 @@ struct DocumentInput {
 struct Passage {
   uint32_t index = 0;
   uint64_t begin = 0, end = 0;  // bytes of the text
-  std::string heading_path;
+  std::string heading_path = {};
   uint32_t token_count = 0;
 };
 

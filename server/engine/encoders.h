@@ -1,7 +1,8 @@
 // Encoders: the models this server has, by name and by fingerprint, and the work of running them.
 //
-// The encoder of collections that name none is the one of --model-dir. A collection binds its encoder: the
-// model's files are copied into the data folder, content-addressed, so that a new default never orphans it.
+// The encoder of collections that name none is the one of --model-dir. A collection binds its
+// encoder: the model's files are copied into the data folder, content-addressed, so that a new
+// default never orphans it.
 //
 // Thread-safe.
 
@@ -39,10 +40,12 @@ class Encoders {
   virtual std::vector<EncoderRef> List() const = 0;
   // Empty if the server runs without one.
   virtual std::string default_name() const = 0;
-  // By name; an empty name is the default. NOT_FOUND / ENCODER_NOT_FOUND, or FAILED_PRECONDITION / NO_ENCODER.
+  // By name; an empty name is the default. NOT_FOUND / ENCODER_NOT_FOUND, or FAILED_PRECONDITION /
+  // NO_ENCODER.
   virtual absl::StatusOr<EncoderRef> Find(std::string_view name) const = 0;
 
-  // Tokenises on the calling thread, encodes on the encoder's threads. Queries go ahead of passages.
+  // Tokenises on the calling thread, encodes on the encoder's threads. Queries go ahead of
+  // passages.
   virtual void Encode(EncoderRef encoder, const std::vector<std::string>& texts, encoder::Role role,
                       Truncation truncation, std::shared_ptr<const Call> call, EncodeDone done) = 0;
 };

@@ -1,9 +1,9 @@
-// Executor: a few threads and a bounded queue. Whatever blocks, scans long or reads the disk runs on one,
-// never on an RPC thread. A full queue refuses with RESOURCE_EXHAUSTED / QUEUE_FULL and advice when to
-// come back; nothing here ever waits for room.
+// Executor: a few threads and a bounded queue. Whatever blocks, scans long or reads the disk runs
+// on one, never on an RPC thread. A full queue refuses with RESOURCE_EXHAUSTED / QUEUE_FULL and
+// advice when to come back; nothing here ever waits for room.
 //
-// Strand: runs tasks one at a time, in the order given, on an Executor's threads. A shard's commits run on
-// one, so that a thousand idle collections cost no threads.
+// Strand: runs tasks one at a time, in the order given, on an Executor's threads. A shard's commits
+// run on one, so that a thousand idle collections cost no threads.
 //
 // Thread-safe.
 
@@ -31,16 +31,20 @@ class Executor {
   using Task = std::function<void(absl::Status)>;
 
   Executor(std::string name, int threads, size_t capacity);
-  // Runs what is queued, then joins. REQUIRES: no thread of this executor calls it.
+  // Stop()s.
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
+  // Runs what is queued, and what that posts, then joins the threads. Submit answers DRAINING from
+  // then on. Idempotent. REQUIRES: no thread of this executor calls it.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
   // Queues `task` for `call`. On an error the task has not been taken and will not run.
   absl::Status Submit(std::shared_ptr<const Call> call, Task task);
 
-  // As Submit, beyond the bound: for work that is bounded elsewhere (a strand's turn, of which there is one
-  // a shard) and must not be lost.
+  // As Submit, beyond the bound: for work that is bounded elsewhere (a strand's turn, of which
+  // there is one a shard) and must not be lost.
   void Post(std::function<void()> task);
 
   size_t queued() const;
@@ -61,7 +65,7 @@ class Executor {
   std::deque<Entry> queue_ ABSL_GUARDED_BY(mu_);
   bool closing_ ABSL_GUARDED_BY(mu_) = false;
 
-  std::vector<std::thread> threads_;  // constant after construction
+  std::vector<std::thread> threads_;  // constant between construction and Stop
 };
 
 class Strand {

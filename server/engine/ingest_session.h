@@ -1,9 +1,9 @@
-// IngestSession: one client's stream of batches. Batches are prepared (split, encoded) in parallel and
-// committed in the order pushed; answers come in that order too. A batch that is refused leaves nothing, and
-// the stream goes on.
+// IngestSession: one client's stream of batches. Batches are prepared (split, encoded) in parallel
+// and committed in the order pushed; answers come in that order too. A batch that is refused leaves
+// nothing, and the stream goes on.
 //
-// Push from one thread at a time; `done` callbacks come from the engine's threads, one at a time, in order.
-// The session may be destroyed at any moment: what was pushed is still answered.
+// Push from one thread at a time; `done` callbacks come from the engine's threads, one at a time,
+// in order. The session may be destroyed at any moment: what was pushed is still answered.
 
 #ifndef KITH_SERVER_ENGINE_INGEST_SESSION_H_
 #define KITH_SERVER_ENGINE_INGEST_SESSION_H_
@@ -28,8 +28,9 @@ class IngestSession {
  public:
   virtual ~IngestSession() = default;
 
-  // Number `number` (from 1; a resumed stream may start later) must be one more than the last pushed.
-  // REQUIRES: fewer than pace().max_in_flight batches are unanswered (the RPC layer stops reading).
+  // REQUIRES: `number` is one more than the last pushed (the first may be any from 1: a resumed
+  // stream starts later), and fewer than pace().max_in_flight batches are unanswered. The RPC layer
+  // sees to both.
   virtual void Push(uint64_t number, std::vector<DocumentInput> documents, UpsertDone done) = 0;
 
   virtual IngestPace pace() const = 0;

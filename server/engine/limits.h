@@ -1,5 +1,5 @@
-// What one request may hold, and how far the server lets itself grow. Configurable; docs/api.md names
-// them, and every one is tested at the limit and one past it.
+// What one request may hold, and how far the server lets itself grow. Configurable; docs/api.md
+// names them, and every one is tested at the limit and one past it.
 
 #ifndef KITH_SERVER_ENGINE_LIMITS_H_
 #define KITH_SERVER_ENGINE_LIMITS_H_

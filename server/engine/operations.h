@@ -27,8 +27,13 @@ class Store;
 
 namespace kith::engine {
 
-enum class OperationKind : uint8_t { kReclaimCollection = 1 };                                // never renumber
-enum class OperationState : uint8_t { kRunning = 1, kSucceeded, kFailed, kCancelled };  // never renumber
+enum class OperationKind : uint8_t { kReclaimCollection = 1 };  // never renumber
+enum class OperationState : uint8_t {
+  kRunning = 1,
+  kSucceeded,
+  kFailed,
+  kCancelled
+};  // never renumber
 
 struct Operation {
   std::string id;
@@ -45,12 +50,13 @@ struct Operation {
 
 class Operations {
  public:
-  // Newest first; at most `limit` that are older than the operation `after` (empty: from the newest).
+  // Newest first; at most `limit` that are older than the operation `after` (empty: from the
+  // newest).
   virtual std::vector<Operation> List(std::string_view after, size_t limit) const = 0;
   virtual absl::StatusOr<Operation> Get(std::string_view id) const = 0;
   virtual absl::StatusOr<Operation> Cancel(std::string_view id) = 0;
-  // Calls `done` once, from a thread of the engine: when the operation has ended, or as it stands at
-  // `deadline`.
+  // Calls `done` once, from a thread of the engine: when the operation has ended, or as it stands
+  // at `deadline`.
   virtual void Wait(std::string_view id, Call::Clock::time_point deadline,
                     std::function<void(absl::StatusOr<Operation>)> done) = 0;
 

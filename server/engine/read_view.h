@@ -1,6 +1,6 @@
-// ReadView: documents as they stood at one commit. Everything read through one ReadView is of the same
-// moment. Reading may touch the disk: call it on an executor's thread. Cheap to copy; holding one keeps old
-// rows from being dropped, so let go of it soon.
+// ReadView: documents as they stood at one commit. Everything read through one ReadView is of the
+// same moment. Reading may touch the disk: call it on an executor's thread. Cheap to copy; holding
+// one keeps old rows from being dropped, so let go of it soon.
 
 #ifndef KITH_SERVER_ENGINE_READ_VIEW_H_
 #define KITH_SERVER_ENGINE_READ_VIEW_H_
@@ -38,8 +38,8 @@ class ReadView {
   absl::StatusOr<GetAnswer> Get(const std::vector<std::string>& ids,
                                 const DocumentSelector& select) const;
 
-  // At most `limit` documents with ids after `after_id`, bytewise ascending; fewer (and `more`) once they
-  // hold more bytes than a message should.
+  // At most `limit` documents with ids after `after_id`, bytewise ascending; fewer (and `more`)
+  // once they hold more bytes than a message should.
   absl::StatusOr<Page> List(std::string_view after_id, size_t limit,
                             const DocumentSelector& select) const;
 

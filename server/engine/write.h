@@ -24,7 +24,7 @@ struct UpsertRequest {
 
 struct UpsertResult {
   std::string id;
-  std::string etag;
+  std::string etag = {};
   bool created = false;
   uint32_t passage_count = 0;
   bool truncated = false;

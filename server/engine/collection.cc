@@ -1,0 +1,153 @@
+#include "server/engine/collection.h"
+
+#include <utility>
+
+#include "kith/base/error.h"
+#include "kith/base/status_macros.h"
+#include "server/engine/ingest_session.h"
+#include "server/engine/model_registry.h"
+#include "server/engine/ordered_ingest.h"
+#include "server/engine/preparer.h"
+#include "server/engine/read_view.h"
+#include "server/engine/search_task.h"
+#include "server/engine/services.h"
+#include "server/engine/shard.h"
+#include "server/engine/validate.h"
+
+namespace kith::engine {
+namespace {
+
+UpsertDone Counted(InFlight::Ticket ticket, UpsertDone done) {
+  return [ticket = std::move(ticket), done = std::move(done)](absl::StatusOr<UpsertAnswer> answer) {
+    done(std::move(answer));
+  };
+}
+
+UpsertAnswer UpsertAnswerOf(WriteAnswer answer) {
+  return {std::move(answer.results), std::move(answer.token), answer.durability,
+          answer.encoded_tokens};
+}
+
+}  // namespace
+
+Collection::Collection(const Services* services, uint32_t number, CollectionInfo info,
+                       absl::StatusOr<EncoderRef> encoder, std::shared_ptr<Shard> shard)
+    : services_(services),
+      number_(number),
+      encoder_(std::move(encoder)),
+      shard_(std::move(shard)),
+      info_(std::move(info)) {}
+
+Collection::~Collection() = default;
+
+CollectionInfo Collection::info() const {
+  absl::MutexLock lock(&mu_);
+  return info_;
+}
+
+void Collection::ReplaceInfo(CollectionInfo info) {
+  absl::MutexLock lock(&mu_);
+  info_ = std::move(info);
+}
+
+PrepareContext Collection::Context() const {
+  absl::MutexLock lock(&mu_);
+  return {shard_->identity().shard, info_.space, info_.options, encoder_};
+}
+
+void Collection::PrepareUpsertAsync(UpsertRequest request, std::shared_ptr<const Call> call,
+                                    PreparedDone done) {
+  // std::function wants copyable captures: the request travels in a shared pointer.
+  auto shared = std::make_shared<UpsertRequest>(std::move(request));
+  absl::Status queued = services_->prepares.Submit(
+      call, [self = shared_from_this(), shared, call, done](absl::Status status) {
+        if (!status.ok()) return done(std::move(status));
+        PrepareUpsert(*self->services_, self->Context(), std::move(*shared), call, done);
+      });
+  if (!queued.ok()) done(std::move(queued));
+}
+
+void Collection::CommitUpsert(Prepared write, UpsertDone done) {
+  write->done = [done = std::move(done)](absl::StatusOr<WriteAnswer> answer) {
+    if (!answer.ok()) return done(answer.status());
+    done(UpsertAnswerOf(*std::move(answer)));
+  };
+  shard_->Commit(std::move(write));
+}
+
+void Collection::Upsert(UpsertRequest request, std::shared_ptr<const Call> call, UpsertDone done) {
+  done = Counted(services_->in_flight.Enter(), std::move(done));
+  PrepareUpsertAsync(std::move(request), std::move(call),
+                     [self = shared_from_this(), done](absl::StatusOr<Prepared> write) {
+                       if (!write.ok()) return done(write.status());
+                       self->CommitUpsert(*std::move(write), done);
+                     });
+}
+
+void Collection::Delete(DeleteRequest request, std::shared_ptr<const Call> call, DeleteDone done) {
+  auto write = PrepareDelete(*services_, info().options, std::move(request), std::move(call));
+  if (!write.ok()) return done(write.status());
+  (*write)->ticket = services_->in_flight.Enter();
+  (*write)->done = [done = std::move(done)](absl::StatusOr<WriteAnswer> answer) {
+    if (!answer.ok()) return done(answer.status());
+    done(DeleteAnswer{answer->deleted, answer->missing, std::move(answer->token),
+                      answer->durability});
+  };
+  shard_->Commit(*std::move(write));
+}
+
+absl::StatusOr<std::unique_ptr<IngestSession>> Collection::Ingest(
+    std::string stream_id, std::optional<Durability> durability, Truncation truncation,
+    std::shared_ptr<const Call> call) {
+  if (!stream_id.empty()) {
+    absl::Status valid =
+        ValidateClientId(stream_id, services_->limits.stream_id_bytes, "stream_id");
+    if (!valid.ok()) return valid;
+  }
+  return NewOrderedIngest(services_, shared_from_this(), std::move(stream_id), durability,
+                          truncation, std::move(call));
+}
+
+void Collection::Search(std::vector<SearchRequest> requests, std::optional<CommitToken> at_least,
+                        std::shared_ptr<const Call> call, SearchDone done) {
+  std::make_shared<SearchTask>(services_, shard_, Context(), std::move(requests),
+                               std::move(at_least), std::move(call), std::move(done))
+      ->Start();
+}
+
+void Collection::Read(std::optional<CommitToken> at_least, std::shared_ptr<const Call> call,
+                      std::function<void(absl::StatusOr<ReadView>)> read) {
+  auto run = [services = services_, shard = shard_, call, read,
+              ticket = services_->in_flight.Enter()](absl::Status visible) {
+    if (!visible.ok()) return read(std::move(visible));
+    absl::Status queued = services->reads.Submit(call, [shard, read, ticket](absl::Status status) {
+      if (!status.ok()) return read(std::move(status));
+      read(ReadView(shard, shard->view()));
+    });
+    if (!queued.ok()) read(std::move(queued));
+  };
+  if (!at_least) return run(absl::OkStatus());
+  shard_->AwaitVisible(*at_least, call, std::move(run));
+}
+
+absl::StatusOr<CollectionStats> Collection::Stats() const {
+  const std::shared_ptr<const View> view = shard_->view();
+  CollectionStats stats;
+  stats.documents = view->documents;
+  stats.passages = view->passages;
+  stats.text_bytes = view->text_bytes;
+  stats.segments = static_cast<uint32_t>(view->index.segments().size());
+  for (const index::SegmentView& segment : view->index.segments()) {
+    stats.deleted_rows += segment.deleted.count();
+  }
+  stats.index_memory_bytes = view->index.memory_bytes();
+  KITH_ASSIGN_OR_RETURN(const auto families,
+                        services_->store->ApproximateShardBytes(shard_->identity().shard));
+  for (const storage::ShardBytes& family : families) stats.disk_bytes += family.bytes;
+  stats.commit_token = shard_->TokenOf(*view);
+  stats.history_hash = view->running_hash;
+  stats.fields = view->fields->types();
+  return stats;
+}
+
+}  // namespace kith::engine

@@ -1,0 +1,391 @@
+#include "server/engine/collection_catalog.h"
+
+#include <chrono>
+#include <utility>
+
+#include "fmt/format.h"
+#include "index/vector_check.h"
+#include "kith/base/error.h"
+#include "kith/base/status_macros.h"
+#include "server/engine/random_id.h"
+#include "server/engine/records.h"
+#include "server/engine/shard.h"
+#include "server/engine/splitting.h"
+#include "server/engine/validate.h"
+
+namespace kith::engine {
+namespace {
+
+constexpr std::chrono::milliseconds kReaderPoll{50};
+
+ShardIdentity IdentityOf(uint32_t number, const CollectionInfo& info, uint32_t shard_number,
+                         std::string_view uuid_bytes, uint64_t epoch) {
+  return {number, shard_number, ToHex(uuid_bytes), epoch, info.space.dimension, info.space.metric};
+}
+
+std::string FromHex(std::string_view digits) {
+  std::string bytes;
+  for (size_t i = 0; i + 1 < digits.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(std::string(digits.substr(i, 2)), nullptr, 16));
+  }
+  return bytes;
+}
+
+absl::Status CheckDescription(const std::string& description, const Limits& limits) {
+  if (description.size() > limits.description_bytes) {
+    return InvalidArgument(reason::kInvalidRequest, "description: {} bytes, the limit is {}",
+                           description.size(), limits.description_bytes)
+        .Field("description");
+  }
+  return ValidateUtf8(description, "description");
+}
+
+bool SameSchema(const CollectionInfo& a, const CollectionInfo& b) {
+  return a.space.encoder == b.space.encoder && a.space.space_hash == b.space.space_hash &&
+         a.space.dimension == b.space.dimension && a.space.metric == b.space.metric;
+}
+
+}  // namespace
+
+absl::Status CollectionCatalog::NotFound(std::string_view name) {
+  return Error(absl::StatusCode::kNotFound, reason::kCollectionNotFound,
+               "collection {} does not exist", Quoted(name))
+      .With("collection", name);
+}
+
+// --- Looking ---
+
+absl::StatusOr<CollectionInfo> CollectionCatalog::Get(std::string_view name) const {
+  KITH_ASSIGN_OR_RETURN(Entry entry, Copy(name));
+  return std::move(entry.info);
+}
+
+absl::StatusOr<CollectionCatalog::Entry> CollectionCatalog::Copy(std::string_view name) const {
+  absl::MutexLock lock(&mu_);
+  const auto entry = entries_.find(name);
+  if (entry == entries_.end()) return NotFound(name);
+  return entry->second;
+}
+
+std::vector<CollectionInfo> CollectionCatalog::List(std::string_view after_name,
+                                                    size_t limit) const {
+  absl::MutexLock lock(&mu_);
+  std::vector<CollectionInfo> infos;
+  for (auto it = entries_.upper_bound(after_name); it != entries_.end() && infos.size() < limit;
+       ++it) {
+    infos.push_back(it->second.info);
+  }
+  return infos;
+}
+
+absl::StatusOr<std::shared_ptr<Collection>> CollectionCatalog::Find(std::string_view name) const {
+  absl::MutexLock lock(&mu_);
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return NotFound(name);
+  const Entry& entry = found->second;
+  if (entry.collection != nullptr) return entry.collection;
+  if (!entry.error.ok()) return entry.error;
+  return Error(absl::StatusCode::kUnavailable, reason::kCollectionLoading,
+               "collection \"{}\" is loading: {} of {} rows", name, entry.shard->loaded_rows(),
+               entry.shard->total_rows())
+      .With("collection", name)
+      .With("done", entry.shard->loaded_rows())
+      .With("total", entry.shard->total_rows())
+      .RetryAfter(absl::Milliseconds(500));
+}
+
+std::vector<std::shared_ptr<Collection>> CollectionCatalog::Loaded() const {
+  absl::MutexLock lock(&mu_);
+  std::vector<std::shared_ptr<Collection>> loaded;
+  for (const auto& [name, entry] : entries_) {
+    if (entry.collection != nullptr) loaded.push_back(entry.collection);
+  }
+  return loaded;
+}
+
+size_t CollectionCatalog::size() const {
+  absl::MutexLock lock(&mu_);
+  return entries_.size();
+}
+
+size_t CollectionCatalog::loading() const {
+  absl::MutexLock lock(&mu_);
+  return loading_;
+}
+
+void CollectionCatalog::WhenLoaded(std::function<void()> done) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (loading_ > 0) {
+      when_loaded_.push_back(std::move(done));
+      return;
+    }
+  }
+  done();
+}
+
+// --- Starting ---
+
+absl::Status CollectionCatalog::Restore(storage::Catalog catalog) {
+  {
+    absl::MutexLock change(&change_mu_);
+    server_ = catalog.server;
+  }
+  const auto shared = std::make_shared<const storage::Catalog>(std::move(catalog));
+  std::vector<std::function<void()>> work;
+  for (const auto& [number, record] : shared->collections) {
+    KITH_ASSIGN_OR_RETURN(CollectionInfo info, ReadCollection(number, record));
+    const store::ShardRef& ref = record.shards(0);
+    if (record.state() == store::COLLECTION_STATE_DROPPING) continue;
+    info.state = CollectionState::kLoading;
+    Entry entry{.number = number, .revision = record.revision(), .info = info};
+    entry.shard = std::make_shared<Shard>(
+        services_, IdentityOf(number, info, ref.number(), ref.uuid(), ref.epoch()));
+    absl::MutexLock lock(&mu_);
+    entries_.emplace(info.name, std::move(entry));
+    ++loading_;
+    work.push_back([this, shared, number = number, name = info.name, shard = ref.number(),
+                    artifact = info.space.artifact_hash] {
+      const auto state = shared->shards.find(shard);
+      const auto fields = shared->field_registries.find(number);
+      const auto model = shared->models.find(artifact);
+      Load(name, state == shared->shards.end() ? store::ShardState() : state->second,
+           fields == shared->field_registries.end() ? store::FieldRegistry() : fields->second,
+           model == shared->models.end() ? nullptr : &model->second);
+    });
+  }
+  for (std::function<void()>& one : work) services_->background.Post(std::move(one));
+  // Deletions that a stop or a crash cut short go on.
+  for (const auto& [id, record] : shared->operations) {
+    if (record.state() != store::OPERATION_STATE_RUNNING) continue;
+    const auto dropped = shared->collections.find(record.collection_number());
+    if (dropped == shared->collections.end()) continue;
+    KITH_ASSIGN_OR_RETURN(const Operation operation, operations_->Get(id));
+    Reclaim(id, dropped->first, dropped->second.shards(0).number(), {},
+            operations_->Add(operation, dropped->first));
+  }
+  return absl::OkStatus();
+}
+
+void CollectionCatalog::Load(const std::string& name, const store::ShardState& state,
+                             const store::FieldRegistry& fields, const store::ModelRecord* model) {
+  auto entry = Copy(name);
+  if (!entry.ok()) return;
+  absl::Status status = entry->shard->Load(state, fields, Call::Background());
+  std::shared_ptr<Collection> collection;
+  if (status.ok()) {
+    absl::StatusOr<EncoderRef> encoder = models_->Resolve(entry->info.space, model);
+    if (!encoder.ok()) {
+      services_->Report(Event::Level::kError,
+                        "text is disabled: " + std::string(encoder.status().message()), name);
+    }
+    entry->info.state = CollectionState::kReady;
+    collection = std::make_shared<Collection>(services_, entry->number, entry->info,
+                                              std::move(encoder), entry->shard);
+    services_->Report(Event::Level::kInfo, fmt::format("loaded {} passages", state.live_passages()),
+                      name);
+  } else {
+    services_->Report(Event::Level::kError, "not loaded: " + std::string(status.message()), name);
+  }
+  std::vector<std::function<void()>> done;
+  {
+    absl::MutexLock lock(&mu_);
+    Entry& loaded = entries_.find(name)->second;  // nobody deletes one that is loading
+    loaded.collection = std::move(collection);
+    loaded.error = std::move(status);
+    loaded.info.state = loaded.error.ok() ? CollectionState::kReady : CollectionState::kFailed;
+    if (--loading_ == 0) done.swap(when_loaded_);
+  }
+  for (const auto& one : done) one();
+}
+
+// --- Changing ---
+
+absl::StatusOr<CollectionInfo> CollectionCatalog::Resolve(const CollectionSpec& spec,
+                                                          EncoderRef* encoder) const {
+  KITH_RETURN_IF_ERROR(ValidateCollectionName(spec.name));
+  KITH_RETURN_IF_ERROR(CheckDescription(spec.description, services_->limits));
+  KITH_RETURN_IF_ERROR(InField(ValidateSplitter(spec.options.splitter), "options"));
+  CollectionInfo info;
+  info.name = spec.name;
+  info.description = spec.description;
+  info.options = spec.options;
+  info.space.metric = spec.metric;
+  info.space.dimension = spec.dimension;
+  // A dimension alone means vectors; neither, or an encoder, means text.
+  if (!spec.encoder && spec.dimension != 0) {
+    KITH_RETURN_IF_ERROR(InField(index::ValidateDimension(spec.dimension), "dimension"));
+  } else {
+    KITH_ASSIGN_OR_RETURN(*encoder, models_->Find(spec.encoder.value_or("")));
+    const encoder::EncoderInfo& model = (*encoder)->info();
+    if (spec.dimension != 0 && spec.dimension != static_cast<uint32_t>(model.dimension)) {
+      return InvalidArgument(reason::kDimensionMismatch,
+                             "dimension: {} given, but the encoder \"{}\" makes {} values",
+                             spec.dimension, model.name, model.dimension)
+          .Field("dimension");
+    }
+    info.space.dimension = model.dimension;
+    info.space.encoder = model.name;
+    info.space.artifact_hash = model.artifact_hash;
+    info.space.space_hash = model.space_hash;
+    info.space.query_prompt = model.query_prompt;
+    info.space.passage_prompt = model.passage_prompt;
+  }
+  return info;
+}
+
+absl::Status CollectionCatalog::CheckNew(const CollectionInfo& info) const {
+  absl::MutexLock lock(&mu_);
+  if (const auto present = entries_.find(info.name); present != entries_.end()) {
+    const bool same = SameSchema(present->second.info, info);
+    return Error(absl::StatusCode::kAlreadyExists, reason::kCollectionExists,
+                 "collection \"{}\" exists, with {} schema", info.name,
+                 same ? "the same" : "another")
+        .With("collection", info.name)
+        .With("same_schema", same);
+  }
+  if (entries_.size() >= services_->limits.collections) {
+    return Error(absl::StatusCode::kResourceExhausted, reason::kLimitOutOfRange,
+                 "there are {} collections, the limit is reached", entries_.size())
+        .With("limit", services_->limits.collections);
+  }
+  return absl::OkStatus();
+}
+
+store::CollectionRecord CollectionCatalog::RecordOf(const Entry& entry) const {
+  const ShardIdentity& shard = entry.shard->identity();
+  return CollectionRecordOf(entry.info, entry.revision, shard.shard, FromHex(shard.uuid),
+                            shard.epoch);
+}
+
+absl::StatusOr<CollectionInfo> CollectionCatalog::Create(const CollectionSpec& spec) {
+  absl::MutexLock change(&change_mu_);
+  EncoderRef encoder;
+  KITH_ASSIGN_OR_RETURN(CollectionInfo info, Resolve(spec, &encoder));
+  KITH_RETURN_IF_ERROR(CheckNew(info));
+
+  store::ServerRecord server = server_;
+  const uint32_t number = server.next_collection_number();
+  const uint32_t shard_number = server.next_shard_number();
+  server.set_next_collection_number(number + 1);
+  server.set_next_shard_number(shard_number + 1);
+  Entry entry{.number = number, .info = info};
+  entry.info.create_time = entry.info.update_time = Now();
+  entry.info.etag = CollectionEtag(number, entry.revision);
+  entry.shard = std::make_shared<Shard>(
+      services_, IdentityOf(number, info, shard_number, NewUuidBytes(), /*epoch=*/1));
+
+  storage::CommitBatch batch(*services_->store);
+  if (encoder != nullptr) {
+    KITH_ASSIGN_OR_RETURN(const store::ModelRecord model, models_->CopyIntoDataFolder(encoder));
+    batch.PutModel(info.space.artifact_hash, model);
+  }
+  batch.PutServer(server);
+  batch.PutCollection(number, RecordOf(entry));
+  KITH_RETURN_IF_ERROR(services_->store->Commit(batch, storage::Durability::kSynced));
+  server_ = server;
+
+  KITH_RETURN_IF_ERROR(
+      entry.shard->Load(store::ShardState(), store::FieldRegistry(), Call::Background()));
+  entry.collection =
+      std::make_shared<Collection>(services_, number, entry.info, std::move(encoder), entry.shard);
+  absl::MutexLock lock(&mu_);
+  return entries_.emplace(info.name, std::move(entry)).first->second.info;
+}
+
+absl::StatusOr<CollectionInfo> CollectionCatalog::Update(std::string_view name,
+                                                         const CollectionUpdate& update) {
+  absl::MutexLock change(&change_mu_);
+  KITH_RETURN_IF_ERROR(Find(name).status());
+  KITH_ASSIGN_OR_RETURN(Entry entry, Copy(name));
+  if (!update.if_match.empty() && update.if_match != entry.info.etag) {
+    return Error(absl::StatusCode::kAborted, reason::kEtagMismatch,
+                 "collection \"{}\" has etag {}, the condition was {}", name, entry.info.etag,
+                 Quoted(update.if_match))
+        .Field("etag")
+        .With("current_etag", entry.info.etag);
+  }
+  if (update.description) {
+    KITH_RETURN_IF_ERROR(CheckDescription(*update.description, services_->limits));
+    entry.info.description = *update.description;
+  }
+  if (update.splitter) {
+    KITH_RETURN_IF_ERROR(InField(ValidateSplitter(*update.splitter), "options"));
+    entry.info.options.splitter = *update.splitter;
+  }
+  if (update.default_durability) {
+    entry.info.options.default_durability = *update.default_durability;
+  }
+  ++entry.revision;
+  entry.info.etag = CollectionEtag(entry.number, entry.revision);
+  entry.info.update_time = Now();
+
+  storage::CommitBatch batch(*services_->store);
+  batch.PutCollection(entry.number, RecordOf(entry));
+  KITH_RETURN_IF_ERROR(services_->store->Commit(batch, storage::Durability::kSynced));
+  entry.collection->ReplaceInfo(entry.info);
+  absl::MutexLock lock(&mu_);
+  return (entries_.find(name)->second = std::move(entry)).info;
+}
+
+absl::StatusOr<Operation> CollectionCatalog::Delete(std::string_view name,
+                                                    std::string_view if_match) {
+  absl::MutexLock change(&change_mu_);
+  KITH_ASSIGN_OR_RETURN(Entry entry, Copy(name));
+  if (entry.info.state == CollectionState::kLoading) return Find(name).status();
+  if (!if_match.empty() && if_match != entry.info.etag) {
+    return Error(absl::StatusCode::kAborted, reason::kEtagMismatch,
+                 "collection \"{}\" has etag {}, the condition was {}", name, entry.info.etag,
+                 Quoted(if_match))
+        .Field("if_match")
+        .With("current_etag", entry.info.etag);
+  }
+  // Writes that were accepted are answered first; those that come later find no collection.
+  if (entry.collection != nullptr) entry.shard->Close();
+  const uint32_t shard_number = entry.shard->identity().shard;
+  const Operation operation = operations_->New(OperationKind::kReclaimCollection, entry.info.name);
+  store::CollectionRecord record = RecordOf(entry);
+  record.set_state(store::COLLECTION_STATE_DROPPING);
+  storage::CommitBatch batch(*services_->store);
+  batch.PutCollection(entry.number, record);
+  batch.PutOperation(operation.id, OperationRecordOf(operation, entry.number));
+  batch.DropShard(shard_number);
+  if (absl::Status stored = services_->store->Commit(batch, storage::Durability::kSynced);
+      !stored.ok()) {
+    if (entry.collection != nullptr) entry.shard->Reopen();
+    return stored;
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    entries_.erase(entries_.find(name));
+  }
+  Reclaim(operation.id, entry.number, shard_number, entry.shard,
+          operations_->Add(operation, entry.number));
+  return operation;
+}
+
+void CollectionCatalog::Reclaim(std::string operation, uint32_t number, uint32_t shard_number,
+                                std::weak_ptr<Shard> shard, std::shared_ptr<const Call> call) {
+  if (!shard.expired() && call->Check().ok()) {
+    // Files are dropped under whoever reads them: wait for the last reader, without keeping a
+    // thread.
+    operations_->SetPhase(operation, "waiting for readers");
+    services_->timer.After(kReaderPoll,
+                           [=, this] { Reclaim(operation, number, shard_number, shard, call); });
+    return;
+  }
+  services_->background.Post([=, this] {
+    absl::Status status = call->Check();
+    if (status.ok()) {
+      operations_->SetPhase(operation, "reclaiming space");
+      status = services_->store->ReclaimShard(shard_number, *call);
+    }
+    // At the end of the server the record stays as it is, and the next start goes on.
+    if (!status.ok() && services_->stopping()) return;
+    storage::CommitBatch batch(*services_->store);
+    if (status.ok() || absl::IsCancelled(status)) batch.DeleteCollection(number);
+    operations_->End(operation, status, &batch);
+  });
+}
+
+}  // namespace kith::engine

@@ -1,0 +1,98 @@
+// CollectionCatalog: the collections of this server by name, and every change to that set. Rows of
+// the storage catalog and this map change together: first the rows, then the map.
+//
+// Thread-safe.
+
+#ifndef KITH_SERVER_ENGINE_COLLECTION_CATALOG_H_
+#define KITH_SERVER_ENGINE_COLLECTION_CATALOG_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "kith/base/call.h"
+#include "kith/store/catalog.pb.h"
+#include "server/engine/collection.h"
+#include "server/engine/model_registry.h"
+#include "server/engine/operation_registry.h"
+#include "server/engine/services.h"
+#include "storage/catalog.h"
+
+namespace kith::engine {
+
+class CollectionCatalog {
+ public:
+  // All must outlive it, and Services::Stop must have returned before it is destroyed.
+  CollectionCatalog(const Services* services, ModelRegistry* models, OperationRegistry* operations)
+      : services_(services), models_(models), operations_(operations) {}
+
+  // Takes in what the storage catalog holds and begins to load the collections in the background.
+  // Once.
+  absl::Status Restore(storage::Catalog catalog);
+
+  // Block: storage is written, and synced.
+  absl::StatusOr<CollectionInfo> Create(const CollectionSpec& spec) ABSL_LOCKS_EXCLUDED(change_mu_);
+  absl::StatusOr<CollectionInfo> Update(std::string_view name, const CollectionUpdate& update)
+      ABSL_LOCKS_EXCLUDED(change_mu_);
+  absl::StatusOr<Operation> Delete(std::string_view name, std::string_view if_match)
+      ABSL_LOCKS_EXCLUDED(change_mu_);
+
+  absl::StatusOr<CollectionInfo> Get(std::string_view name) const;
+  std::vector<CollectionInfo> List(std::string_view after_name, size_t limit) const;
+  absl::StatusOr<std::shared_ptr<Collection>> Find(std::string_view name) const;
+
+  // All that are loaded.
+  std::vector<std::shared_ptr<Collection>> Loaded() const;
+  size_t size() const;
+  size_t loading() const;
+  void WhenLoaded(std::function<void()> done);
+
+ private:
+  struct Entry {
+    uint32_t number = 0;
+    uint64_t revision = 1;
+    CollectionInfo info;
+    std::shared_ptr<Shard> shard = nullptr;
+    std::shared_ptr<Collection> collection = nullptr;  // until loaded
+    absl::Status error = absl::OkStatus();             // why it could not be loaded
+  };
+  // Names are few and listed in order.
+  using Entries = std::map<std::string, Entry, std::less<>>;
+
+  absl::StatusOr<CollectionInfo> Resolve(const CollectionSpec& spec, EncoderRef* encoder) const;
+  absl::Status CheckNew(const CollectionInfo& info) const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<Entry> Copy(std::string_view name) const ABSL_LOCKS_EXCLUDED(mu_);
+  store::CollectionRecord RecordOf(const Entry& entry) const;
+  void Load(const std::string& name, const store::ShardState& state,
+            const store::FieldRegistry& fields, const store::ModelRecord* model);
+  // Gives back the space of a dropped collection: waits for its last reader, then reclaims.
+  void Reclaim(std::string operation, uint32_t number, uint32_t shard_number,
+               std::weak_ptr<Shard> shard, std::shared_ptr<const Call> call);
+  static absl::Status NotFound(std::string_view name);
+
+  // Constant after construction.
+  const Services* const services_;
+  ModelRegistry* const models_;
+  OperationRegistry* const operations_;
+
+  // Held during a whole change, its sync included: changes come one at a time.
+  absl::Mutex change_mu_;
+  store::ServerRecord server_ ABSL_GUARDED_BY(change_mu_);  // the next free numbers
+
+  mutable absl::Mutex mu_ ABSL_ACQUIRED_AFTER(change_mu_);
+  Entries entries_ ABSL_GUARDED_BY(mu_);
+  size_t loading_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<std::function<void()>> when_loaded_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace kith::engine
+
+#endif  // KITH_SERVER_ENGINE_COLLECTION_CATALOG_H_

@@ -1,0 +1,41 @@
+// Reading documents and passages out of storage as the engine's values: what ReadView and searches
+// share.
+//
+// Thread-safe: plain functions over a Reader, which is.
+
+#ifndef KITH_SERVER_ENGINE_DOCUMENT_READER_H_
+#define KITH_SERVER_ENGINE_DOCUMENT_READER_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "kith/store/document.pb.h"
+#include "server/engine/committer.h"
+#include "server/engine/document.h"
+#include "storage/reader.h"
+
+namespace kith::engine {
+
+// The selected parts of a document.
+absl::StatusOr<Document> ReadDocument(const storage::Reader& reader, const ShardIdentity& shard,
+                                      const std::string& id, const store::DocumentRecord& record,
+                                      const DocumentSelector& select);
+
+// Passages by ordinal, in the order asked; a missing one is DATA_LOSS.
+absl::StatusOr<std::vector<store::PassageRecord>> ReadPassages(const storage::Reader& reader,
+                                                               const ShardIdentity& shard,
+                                                               std::span<const uint64_t> ordinals);
+
+// Vectors by ordinal, likewise.
+absl::StatusOr<std::vector<std::vector<float>>> ReadVectors(const storage::Reader& reader,
+                                                            const ShardIdentity& shard,
+                                                            std::span<const uint64_t> ordinals);
+
+// first, first + 1, ..., `count` of them.
+std::vector<uint64_t> OrdinalsFrom(uint64_t first, uint64_t count);
+
+}  // namespace kith::engine
+
+#endif  // KITH_SERVER_ENGINE_DOCUMENT_READER_H_

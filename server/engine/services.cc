@@ -1,0 +1,47 @@
+#include "server/engine/services.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace kith::engine {
+namespace {
+
+// Requests that wait for a thread: a second's work or so.
+constexpr size_t kReadsWaiting = 4096;
+constexpr size_t kPreparesWaiting = 1024;
+constexpr size_t kBackgroundWaiting = 1 << 20;  // one entry a collection at most
+constexpr size_t kTokensWaiting = 4 << 20;
+
+}  // namespace
+
+Timestamp Now() {
+  return {std::chrono::duration_cast<std::chrono::microseconds>(
+              std::chrono::system_clock::now().time_since_epoch())
+              .count()};
+}
+
+Services::Services(const DatabaseOptions& options, std::unique_ptr<storage::Store> opened_store,
+                   uint64_t memory_budget_bytes, int thread_count)
+    : threads(thread_count),
+      limits(options.limits),
+      on_event(options.on_event),
+      store(std::move(opened_store)),
+      memory(memory_budget_bytes),
+      background("background", std::max(1, threads / 2), kBackgroundWaiting),
+      // A commit waits for the disk, not for the processor.
+      commits("commit", std::max(2, threads / 2), 0),
+      reads("read", threads, kReadsWaiting),
+      prepares("prepare", threads, kPreparesWaiting),
+      encodes(threads, kTokensWaiting) {}
+
+void Services::Stop() {
+  timer.Stop();
+  prepares.Stop();
+  encodes.Stop();
+  reads.Stop();
+  background.Stop();
+  commits.Stop();
+}
+
+}  // namespace kith::engine

@@ -1,0 +1,190 @@
+#include "server/engine/validate.h"
+
+#include <cmath>
+#include <string>
+#include <variant>
+
+#include "encoder/utf8.h"
+#include "kith/base/error.h"
+#include "kith/base/status_macros.h"
+
+namespace kith::engine {
+namespace {
+
+constexpr bool IsNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+// Unicode's White_Space property: 25 code points.
+constexpr bool IsWhiteSpace(char32_t c) {
+  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
+         c == 0x3000;
+}
+
+bool HasControlCharacter(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const encoder::CodePoint point = encoder::DecodeUtf8(text, i);
+    if (point.value < 0x20 || (point.value >= 0x7F && point.value <= 0x9F)) return true;
+    i += point.size_bytes;
+  }
+  return false;
+}
+
+// Microseconds of the years 0001 and 10000 (exclusive).
+constexpr int64_t kTimestampMin = -62'135'596'800'000'000;
+constexpr int64_t kTimestampEnd = 253'402'300'800'000'000;
+
+// Bytes that a value counts for under limits.metadata_bytes.
+struct ValueChecker {
+  const Limits& limits;
+  const std::string& field;
+  size_t* bytes;
+
+  absl::Status operator()(const std::string& value) const {
+    *bytes += value.size();
+    return ValidateUtf8(value, field);
+  }
+  absl::Status operator()(const std::vector<std::string>& values) const {
+    if (values.size() > limits.keyword_list_values) {
+      return InvalidArgument(reason::kInvalidMetadata, "{}: {} values, the limit is {}", field,
+                             values.size(), limits.keyword_list_values)
+          .Field(field);
+    }
+    for (const std::string& value : values) KITH_RETURN_IF_ERROR((*this)(value));
+    return absl::OkStatus();
+  }
+  absl::Status operator()(double value) const {
+    *bytes += sizeof(value);
+    if (std::isfinite(value)) return absl::OkStatus();
+    return InvalidArgument(reason::kInvalidMetadata, "{}: {} is not a finite number", field, value)
+        .Field(field);
+  }
+  absl::Status operator()(Timestamp value) const {
+    *bytes += sizeof(value);
+    if (value.micros >= kTimestampMin && value.micros < kTimestampEnd) return absl::OkStatus();
+    return InvalidArgument(reason::kInvalidMetadata,
+                           "{}: a timestamp outside the years 0001 to 9999", field)
+        .Field(field);
+  }
+  absl::Status operator()(int64_t value) const {
+    *bytes += sizeof(value);
+    return absl::OkStatus();
+  }
+  absl::Status operator()(bool) const {
+    *bytes += 1;
+    return absl::OkStatus();
+  }
+};
+
+}  // namespace
+
+absl::Status ValidateCollectionName(std::string_view name) {
+  bool good = !name.empty() && name.size() <= 128 && IsNameStart(name[0]);
+  for (char c : name) good = good && (IsNameStart(c) || c == '_' || c == '-');
+  if (good) return absl::OkStatus();
+  return InvalidArgument(reason::kInvalidName,
+                         "name: {} is not a collection's name: 1 to 128 of a-z, 0-9, _ and -, "
+                         "beginning with a letter or digit",
+                         Quoted(name))
+      .Field("name");
+}
+
+absl::Status ValidateUtf8(std::string_view text, std::string_view field) {
+  const size_t valid = encoder::ValidUtf8Prefix(text);
+  if (valid == text.size()) return absl::OkStatus();
+  return InvalidArgument(reason::kInvalidUtf8, "{}: byte {} of {} is not UTF-8", field, valid,
+                         text.size())
+      .Field(std::string(field))
+      .With("offset", valid);
+}
+
+absl::Status ValidateClientId(std::string_view id, size_t bytes_max, std::string_view field) {
+  if (id.empty() || id.size() > bytes_max) {
+    return InvalidArgument(reason::kInvalidId, "{}: {} bytes, must be 1 to {}", field, id.size(),
+                           bytes_max)
+        .Field(std::string(field))
+        .With("limit", bytes_max);
+  }
+  KITH_RETURN_IF_ERROR(ValidateUtf8(id, field));
+  if (HasControlCharacter(id)) {
+    return InvalidArgument(reason::kInvalidId, "{}: {} holds a control character", field,
+                           Quoted(id))
+        .Field(std::string(field));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateDocumentId(std::string_view id, const Limits& limits) {
+  return ValidateClientId(id, limits.id_bytes, "id");
+}
+
+bool IsBlank(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const encoder::CodePoint point = encoder::DecodeUtf8(text, i);
+    if (!IsWhiteSpace(point.value)) return false;
+    i += point.size_bytes;
+  }
+  return true;
+}
+
+absl::Status ValidateText(std::string_view text, const Limits& limits) {
+  if (text.size() > limits.text_bytes) {
+    return InvalidArgument(reason::kTextTooLong, "text: {} bytes, the limit is {}", text.size(),
+                           limits.text_bytes)
+        .Field("text")
+        .With("bytes", text.size())
+        .With("limit", limits.text_bytes);
+  }
+  KITH_RETURN_IF_ERROR(ValidateUtf8(text, "text"));
+  if (IsBlank(text)) {
+    return InvalidArgument(reason::kEmptyText, "text: nothing to embed").Field("text");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateMetadata(const Metadata& metadata, const Limits& limits) {
+  if (metadata.size() > limits.metadata_keys) {
+    return InvalidArgument(reason::kInvalidMetadata, "metadata: {} keys, the limit is {}",
+                           metadata.size(), limits.metadata_keys)
+        .Field("metadata")
+        .With("limit", limits.metadata_keys);
+  }
+  size_t bytes = 0;
+  for (const auto& [key, value] : metadata) {
+    KITH_RETURN_IF_ERROR(ValidateClientId(key, limits.metadata_key_bytes, "metadata"));
+    bytes += key.size();
+    const std::string field = "metadata[" + Quoted(key) + "]";
+    KITH_RETURN_IF_ERROR(std::visit(ValueChecker{limits, field, &bytes}, value));
+  }
+  if (bytes > limits.metadata_bytes) {
+    return InvalidArgument(reason::kInvalidMetadata, "metadata: {} bytes, the limit is {}", bytes,
+                           limits.metadata_bytes)
+        .Field("metadata")
+        .With("bytes", bytes)
+        .With("limit", limits.metadata_bytes);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateSearch(const SearchRequest& request, const Limits& limits) {
+  const auto results = static_cast<int64_t>(limits.results);
+  const auto refuse = [&](const char* field, int64_t value, const char* rule, int64_t limit) {
+    return InvalidArgument(reason::kLimitOutOfRange, "{}: {} given, must be {} {}", field, value,
+                           rule, limit)
+        .Field(field)
+        .With("limit", limit);
+  };
+  if (request.limit < 1 || request.limit > results) {
+    return refuse("limit", request.limit, "from 1 to", results);
+  }
+  if (request.offset < 0) return refuse("offset", request.offset, "at least", 0);
+  if (request.offset > results - request.limit) {
+    return refuse("offset", request.offset, "with limit at most", results);
+  }
+  const auto passages = static_cast<int64_t>(limits.group_passages);
+  if (request.passages_per_group < 1 || request.passages_per_group > passages) {
+    return refuse("passages_per_group", request.passages_per_group, "from 1 to", passages);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace kith::engine

@@ -1,0 +1,48 @@
+// Is this what a user may ask? Everything in a request that depends on the engine's own rules
+// passes here before anything is done with it. All errors are INVALID_ARGUMENT unless said
+// otherwise, name the field, and carry the limit.
+//
+// Pure functions.
+
+#ifndef KITH_SERVER_ENGINE_VALIDATE_H_
+#define KITH_SERVER_ENGINE_VALIDATE_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "server/engine/document.h"
+#include "server/engine/limits.h"
+#include "server/engine/schema.h"
+#include "server/engine/search.h"
+
+namespace kith::engine {
+
+// [a-z0-9][a-z0-9_-]{0,127}
+absl::Status ValidateCollectionName(std::string_view name);
+
+// 1..limits.id_bytes bytes of UTF-8 without control characters.
+absl::Status ValidateDocumentId(std::string_view id, const Limits& limits);
+
+// Ids that clients choose for requests and streams: the same rules with another limit; `field`
+// names it.
+absl::Status ValidateClientId(std::string_view id, size_t bytes_max, std::string_view field);
+
+// UTF-8, at most limits.text_bytes, not blank.
+absl::Status ValidateText(std::string_view text, const Limits& limits);
+
+absl::Status ValidateMetadata(const Metadata& metadata, const Limits& limits);
+
+// limit >= 1, offset >= 0, limit + offset <= limits.results, passages per group.
+absl::Status ValidateSearch(const SearchRequest& request, const Limits& limits);
+
+// True if nothing of `text` is more than white space (Unicode's White_Space).
+bool IsBlank(std::string_view text);
+
+// Ends at a code point, nothing lost before it: offset of the first byte that is not UTF-8 as
+// INVALID_UTF8.
+absl::Status ValidateUtf8(std::string_view text, std::string_view field);
+
+}  // namespace kith::engine
+
+#endif  // KITH_SERVER_ENGINE_VALIDATE_H_
