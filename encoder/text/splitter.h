@@ -46,12 +46,11 @@ struct SplitterOptions {
   uint32_t overlap_tokens = 32;
 };
 
-// The narrowest passage and overlap that make sense: a single code point can take 4 tokens.
+// The narrowest passages that make sense.
 inline constexpr uint32_t kMinPassageTokens = 16;
-inline constexpr uint32_t kMaxPassageTokens = 32768;
 
-// INVALID_ARGUMENT naming the field unless kMinPassageTokens <= max_tokens <= kMaxPassageTokens and
-// overlap_tokens <= max_tokens / 2.
+// INVALID_ARGUMENT naming the field unless max_tokens >= kMinPassageTokens and overlap_tokens is
+// less than half of max_tokens. There is no upper bound: the encoder's own maximum decides.
 absl::Status ValidateSplitterOptions(const SplitterOptions& options);
 
 // What the encoder leaves to a passage.
@@ -67,25 +66,26 @@ struct PassageSpan {
   uint32_t token_count;      // of PassageText(heading_path, span): without prompt, special tokens
 };
 
-// Splits `text`. What holds for the result (for kNone, only 3, 4 and 5):
-//   1. token_count <= min(options.max_tokens, limits.max_tokens) - limits.overhead_tokens.
-//   2. begin and end rise from one passage to the next; neighbours overlap by at most
-//      overlap_tokens, and every passage brings something new.
+// Splits `text`. What holds for the result (for kNone: 3, 4 and 5):
+//   1. token_count <= min(options.max_tokens, limits.max_tokens) - limits.overhead_tokens, the
+//   budget.
+//   2. begin and end rise from one passage to the next, so that every passage brings something new.
+//      The sentences that neighbours share have at most overlap_tokens tokens.
 //   3. The spans together cover everything but white space; a text of white space has no passages.
 //   4. No span begins or ends inside a code point, nor inside a grapheme cluster unless that
 //   cluster
 //      alone is over the budget.
 //   5. Equal arguments give equal results.
 //   6. heading_path takes at most a quarter of the budget: levels are left out from the left, and a
-//      last heading that is too long alone keeps its first words.
+//      last heading that is too long alone keeps its first words. A heading's own line is part of
+//      the span below it as well.
 // Passages end, in this order of preference, after a paragraph (once half full), after a sentence,
 // and only within a sentence over the budget: after a line, before a word, at a grapheme cluster.
 //
-// Time is linear in the text. `call` is asked once a passage; its error is returned as it is. Other
-// errors: INVALID_ARGUMENT as ValidateSplitterOptions; INVALID_UTF8 (with the offset);
-// BATCH_TOO_LARGE over max_passages; FAILED_PRECONDITION / INVALID_MODEL when less than
-// kMinPassageTokens / 2 tokens are left beside the overhead.
-// REQUIRES: text.size() < 4 GiB.
+// Time is linear in the text; memory beside the result is some 20 bytes a sentence and 3 times the
+// largest section. `call` is asked once a passage; its error is returned as it is. Other errors:
+// INVALID_ARGUMENT as ValidateSplitterOptions, for a budget below kMinPassageTokens / 2 and with
+// INVALID_UTF8 (and the offset), TEXT_TOO_LONG (1 GiB) or BATCH_TOO_LARGE (over max_passages).
 absl::StatusOr<std::vector<PassageSpan>> Split(std::string_view text, const Tokenizer& tokenizer,
                                                const SplitterOptions& options,
                                                const EncoderLimits& limits, const Call& call);

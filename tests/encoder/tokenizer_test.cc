@@ -247,14 +247,14 @@ TEST(TokenizerTest, TextsCutAtWhiteSpaceHaveTheTokensOfTheirParts) {
 
 // Each of these took quadratic time in some tokenizer. Were it so here, a test of 4 MB would not
 // end.
-TEST(TokenizerTest, HostileTextsOfFourMegabytesAreTokenised) {
+TEST(TokenizerTest, HostileTextsOfAMegabyteAreTokenised) {
   const auto tokenizer = Load(TestData() / "tiny-bert-cls-cased-f16");
   const auto lower = Load(TestData() / "tiny-bert-mean");
   for (std::string_view unit :
        {"a", "\u0301", "\u302e\u302f", "\u200b", "[", "[MASK", "[MASK]", " ", "\u4e2d", "\xF0",
         "\x80", "a\u0301", "\U0001f468\u200d", "##a", "."}) {
     std::string text = "e";
-    while (text.size() < (4 << 20)) text += unit;
+    while (text.size() < (1 << 20)) text += unit;
     for (const Tokenizer* each : {tokenizer.get(), lower.get()}) {
       const std::vector<Token> tokens = Tokenize(*each, text);
       ASSERT_FALSE(tokens.empty());
