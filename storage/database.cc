@@ -11,6 +11,7 @@
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "storage/atomic_file.h"
+#include "storage/log_check.h"
 #include "storage/rocksdb_status.h"
 
 namespace kith::storage::internal {
@@ -29,6 +30,7 @@ absl::StatusOr<std::shared_ptr<Database>> Database::Open(std::unique_ptr<DataFol
                  "{}/CURRENT is missing: the data folder had a database, which is gone", path);
   }
   KITH_RETURN_IF_ERROR(MakeFolder(path));
+  KITH_RETURN_IF_ERROR(CheckLogs(path));
 
   rocksdb::DBOptions options = MakeDbOptions(budget, env);
   options.create_if_missing = !folder->complete();

@@ -36,6 +36,8 @@ class Database {
   rocksdb::ColumnFamilyHandle* family(Family family) const {
     return families_[static_cast<size_t>(family)];
   }
+  // RocksDB's own family: holds nothing of ours (see Store::KeepResumable).
+  rocksdb::ColumnFamilyHandle* default_family() const { return default_family_; }
   DataFolder& folder() const { return *folder_; }
   const RocksDbBudget& budget() const { return budget_; }
 
@@ -48,7 +50,7 @@ class Database {
   std::unique_ptr<rocksdb::DB> db_;
   // Of db_, which must not be closed before they are.
   std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount> families_{};
-  rocksdb::ColumnFamilyHandle* default_family_ = nullptr;  // empty; RocksDB insists on it
+  rocksdb::ColumnFamilyHandle* default_family_ = nullptr;
 };
 
 }  // namespace kith::storage::internal

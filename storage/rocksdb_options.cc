@@ -81,8 +81,9 @@ rocksdb::DBOptions MakeDbOptions(const RocksDbBudget& budget, rocksdb::Env* env)
   options.create_missing_column_families = true;
 
   // --- What is promised. ---
-  // A torn tail (a commit that was never acknowledged) is dropped, damage before it is an error.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  // A torn tail (a commit that was never acknowledged) is dropped; that it is no more than that was
+  // checked before (log_check.h).
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.paranoid_checks = true;
   // A checksum of each whole file, in the manifest from the first day, for scrubs and backups.
   options.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();

@@ -16,6 +16,7 @@
 #include "storage/data_folder.h"
 #include "storage/database.h"
 #include "storage/keys.h"
+#include "storage/log_check.h"
 #include "storage/reader_access.h"
 #include "storage/records.h"
 #include "storage/rocksdb_status.h"
@@ -120,9 +121,15 @@ absl::Status Store::Commit(CommitBatch& batch, Durability durability) {
   KITH_RETURN_IF_ERROR(CheckWritable(rep.adds_data));
   if (batch.empty()) return absl::OkStatus();
 
+  KITH_RETURN_IF_ERROR(KeepResumable());
+  const LogMark mark = BeginWrite(durability);
+  if (mark.needed) {
+    rep.Check(rep.batch->PutLogData(rocksdb::Slice(kUnsyncedMark.data(), kUnsyncedMark.size())));
+  }
   rocksdb::WriteOptions options;
   options.sync = durability == Durability::kSynced;
   const rocksdb::Status written = database_->db().Write(options, rep.batch.get());
+  EndWrite(durability, mark, written.ok());
   if (written.ok()) return absl::OkStatus();
   absl::Status status = FromRocksDb(written, "committing a batch");
   RememberFailure(status);
@@ -167,6 +174,47 @@ absl::Status Store::CheckWritable(bool adds_data) {
   }
   first_failure_ = resumed;
   return resumed;
+}
+
+// RocksDB goes on after a full disk by flushing its memtables and beginning a new log. If they are
+// all empty it keeps the old log, in whose broken writer the next write runs into an assertion
+// (7.8). So one row that means nothing, and is in no log, is kept in the memtable of the unused
+// default family.
+absl::Status Store::KeepResumable() {
+  rocksdb::DB& db = database_->db();
+  uint64_t rows = 0;
+  db.GetIntProperty(database_->default_family(), rocksdb::DB::Properties::kNumEntriesActiveMemTable,
+                    &rows);
+  if (rows > 0) return absl::OkStatus();
+  rocksdb::WriteOptions memory_only;
+  memory_only.disableWAL = true;
+  const rocksdb::Status status = db.Put(memory_only, database_->default_family(), "resumable", "");
+  // Without it a commit would be refused for the same reason.
+  if (status.ok()) return absl::OkStatus();
+  absl::Status failed = FromRocksDb(status, "preparing a commit");
+  RememberFailure(failed);
+  return failed;
+}
+
+Store::LogMark Store::BeginWrite(Durability durability) {
+  absl::MutexLock lock(&mu_);
+  const bool alone = applying_ == 0;
+  if (durability == Durability::kApplied) {
+    ++applying_;
+    ++applied_;
+    unsynced_ = true;
+  }
+  return {unsynced_, alone, applied_};
+}
+
+void Store::EndWrite(Durability durability, const LogMark& mark, bool ok) {
+  absl::MutexLock lock(&mu_);
+  if (durability == Durability::kApplied) {
+    --applying_;
+  } else if (ok && mark.alone && applied_ == mark.applied_before) {
+    // Nothing unsynced was written beside or behind this write, and all before it is synced now.
+    unsynced_ = false;
+  }
 }
 
 void Store::RememberFailure(const absl::Status& cause) {

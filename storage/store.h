@@ -151,6 +151,16 @@ class Store {
   // Why a commit is refused now; OK if it is not. Tries to leave the state "disk full".
   absl::Status CheckWritable(bool adds_data) ABSL_LOCKS_EXCLUDED(mu_);
   uint64_t FreeDiskBytes() const;
+  // Makes sure that RocksDB can go on after a full disk.
+  absl::Status KeepResumable();
+  // Around a write: whether it needs kUnsyncedMark, and what a success tells about the log.
+  struct LogMark {
+    bool needed = false;
+    bool alone = false;  // no commit of kApplied was being written
+    uint64_t applied_before = 0;
+  };
+  LogMark BeginWrite(Durability durability) ABSL_LOCKS_EXCLUDED(mu_);
+  void EndWrite(Durability durability, const LogMark& mark, bool ok) ABSL_LOCKS_EXCLUDED(mu_);
   void RememberFailure(const absl::Status& cause) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Constant after construction.
@@ -164,6 +174,11 @@ class Store {
   mutable absl::Mutex mu_;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   bool disk_full_ ABSL_GUARDED_BY(mu_) = false;
+  // Whether the log may end in commits that are not synced: see log_check.h. `applying_` commits of
+  // kApplied are being written; `applied_` have begun.
+  bool unsynced_ ABSL_GUARDED_BY(mu_) = false;
+  int applying_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t applied_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Status first_failure_ ABSL_GUARDED_BY(mu_);
 };
 
