@@ -38,8 +38,7 @@ absl::StatusOr<uint32_t> Budget(const SplitterOptions& options, const EncoderLim
                            "splitter.max_tokens: of {} tokens (the encoder takes {}) special "
                            "tokens and prompt need {}, which leaves less than {} for a passage",
                            options.max_tokens, limits.max_tokens, limits.overhead_tokens,
-                           kMinPassageTokens / 2)
-        .Field("splitter.max_tokens");
+                           kMinPassageTokens / 2);
   }
   return window - limits.overhead_tokens;
 }
@@ -51,14 +50,14 @@ absl::Status ValidateSplitterOptions(const SplitterOptions& options) {
     return InvalidArgument(reason::kInvalidRequest,
                            "splitter.max_tokens: {}, it must be at least {}", options.max_tokens,
                            kMinPassageTokens)
-        .Field("splitter.max_tokens");
+        .Field("max_tokens");
   }
   if (uint64_t{options.overlap_tokens} * 2 >= options.max_tokens) {
     return InvalidArgument(
                reason::kInvalidRequest,
                "splitter.overlap_tokens: {}, it must be less than half of max_tokens, {}",
                options.overlap_tokens, options.max_tokens)
-        .Field("splitter.overlap_tokens");
+        .Field("overlap_tokens");
   }
   return absl::OkStatus();
 }

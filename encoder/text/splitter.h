@@ -49,8 +49,9 @@ struct SplitterOptions {
 // The narrowest passages that make sense.
 inline constexpr uint32_t kMinPassageTokens = 16;
 
-// INVALID_ARGUMENT naming the field unless max_tokens >= kMinPassageTokens and overlap_tokens is
-// less than half of max_tokens. There is no upper bound: the encoder's own maximum decides.
+// INVALID_ARGUMENT naming the field ("max_tokens") unless max_tokens >= kMinPassageTokens and
+// overlap_tokens is less than half of max_tokens. There is no upper bound: the encoder's own
+// maximum decides.
 absl::Status ValidateSplitterOptions(const SplitterOptions& options);
 
 // What the encoder leaves to a passage.

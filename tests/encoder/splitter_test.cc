@@ -357,10 +357,10 @@ TEST_F(SplitterTest, OptionsOutOfRangeAreRefusedAtTheirField) {
   const Row kRows[] = {
       {{.max_tokens = 16, .overlap_tokens = 7}, nullptr},
       {{.max_tokens = 17, .overlap_tokens = 8}, nullptr},
-      {{.max_tokens = 15, .overlap_tokens = 0}, "splitter.max_tokens"},
-      {{.max_tokens = 0, .overlap_tokens = 0}, "splitter.max_tokens"},
-      {{.max_tokens = 16, .overlap_tokens = 8}, "splitter.overlap_tokens"},
-      {{.max_tokens = 256, .overlap_tokens = 0xFFFFFFFF}, "splitter.overlap_tokens"},
+      {{.max_tokens = 15, .overlap_tokens = 0}, "max_tokens"},
+      {{.max_tokens = 0, .overlap_tokens = 0}, "max_tokens"},
+      {{.max_tokens = 16, .overlap_tokens = 8}, "overlap_tokens"},
+      {{.max_tokens = 256, .overlap_tokens = 0xFFFFFFFF}, "overlap_tokens"},
       {{.max_tokens = 0xFFFFFFFF, .overlap_tokens = 32}, nullptr},
   };
   for (const Row& row : kRows) {
@@ -383,7 +383,8 @@ TEST_F(SplitterTest, WhatCannotBeSplitIsRefusedWithItsReason) {
 
   const absl::Status narrow =
       refused("text", {.max_tokens = 64, .overhead_tokens = 57}, Call::Background());
-  EXPECT_EQ(DetailsOf(narrow).field, "splitter.max_tokens");
+  EXPECT_EQ(narrow.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(narrow.message()), HasSubstr("need 57, which leaves less than 8"));
   EXPECT_TRUE(refused("text", {.max_tokens = 64, .overhead_tokens = 56}, Call::Background()).ok());
   EXPECT_FALSE(refused("text", {.max_tokens = 1, .overhead_tokens = 2}, Call::Background()).ok());
 
