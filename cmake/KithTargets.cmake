@@ -44,6 +44,11 @@ function(kith_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LINK} kith_flags GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
     KITH_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data" KITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(KITH_SANITIZE MATCHES "thread")
+    # The packaged Abseil's locks are invisible to ThreadSanitizer without it.
+    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/tsan/absl_sync.cc)
+    target_link_libraries(${name} PRIVATE absl::synchronization ${CMAKE_DL_LIBS})
+  endif()
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})

