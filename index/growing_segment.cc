@@ -120,7 +120,6 @@ void GrowingSegment::Append(uint64_t ordinal, uint32_t passage_index,
   KITH_CHECK(size_ < capacity_ && ChunksFor(size_ + 1) <= chunk_count_, "Reserve comes first");
   KITH_CHECK(vector.size() == dimension_, "ValidateVector comes first");
   KITH_CHECK(size_ == 0 || ordinal > Info(size_ - 1).ordinal, "ordinals ascend");
-  KITH_CHECK(passage_index <= ordinal, "a document's passages have contiguous ordinals");
   const Place place = PlaceOf(size_);
   float* exact = ExactAt(place);
   std::copy(vector.begin(), vector.end(), exact);
