@@ -124,6 +124,19 @@ TEST(DataFolderTest, EveryFlippedBitOfTheFormatFileIsRefused) {
   EXPECT_OK(DataFolder::Open(folder.path(), true));
 }
 
+// The example of docs/formats/data-folder.md: what is on disks already must stay readable.
+TEST(DataFolderTest, TheDocumentedFormatFileIsRead) {
+  TemporaryFolder folder;
+  std::string format("KITHDATA\1\0\0\0\2\0\0\0", 16);
+  for (char i = 0; i < 16; ++i) format += i;
+  format += std::string(8, '\0') + "\xf2\x74\xe9\x16\x60\xf0\xae\x70";
+  WriteBytes(folder.Join("FORMAT"), format);
+  const auto opened = DataFolder::Open(folder.path(), false);
+  ASSERT_OK(opened);
+  EXPECT_TRUE((*opened)->complete());
+  for (uint8_t i = 0; i < 16; ++i) EXPECT_EQ((*opened)->uuid()[i], i);
+}
+
 TEST(DataFolderTest, ADatabaseOfAnotherFolderIsRefused) {
   TemporaryFolder one;
   TemporaryFolder two;
