@@ -82,8 +82,11 @@ Committer::Outcome Committer::Commit(const std::vector<Write>& writes) {
   bool sync = false;
   absl::Status fatal = LoadCurrent(writes);
   for (const Write& write : writes) {
-    auto& answer = outcome.answers.emplace_back(fatal);
-    if (!fatal.ok()) continue;
+    auto& answer = outcome.answers.emplace_back(WriteAnswer());
+    if (!fatal.ok()) {
+      answer = fatal;
+      continue;
+    }
     if (!write->request_id.empty()) {
       const auto first = requests_.Find(*write);
       if (!first.ok()) {
