@@ -35,6 +35,9 @@ function(kith_library name)
   target_link_libraries(kith_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE} kith_flags)
 endfunction()
 
+# What is run under ThreadSanitizer: the tests labelled tsan.
+add_custom_target(tsan_tests)
+
 # kith_test(NAME SOURCES a_test.cc ... LINK targets... [LABELS l...] [DATA DIR] [TIMEOUT s])
 # One GoogleTest program, registered with ctest as one test. LABELS name what it needs or costs
 # (slow, crash, tsan, ...).
@@ -56,4 +59,7 @@ function(kith_test name)
     set(ARG_TIMEOUT 300)
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+  if("tsan" IN_LIST ARG_LABELS)
+    add_dependencies(tsan_tests ${name})
+  endif()
 endfunction()
