@@ -158,7 +158,8 @@ TEST(DataFolderTest, APathThatIsAFileIsRefusedInASentence) {
 }
 
 TEST(DataFolderTest, AFolderThatCannotBeWrittenIsPermissionDenied) {
-  if (geteuid() == 0) GTEST_SKIP() << "root may write everywhere; see the next test";
+  if (geteuid() == 0)
+    GTEST_SKIP() << "root may write everywhere; ErrnoSaysWhatTheCallerShouldDo covers the code";
   TemporaryFolder folder;
   ASSERT_EQ(chmod(folder.path().c_str(), 0500), 0);
   EXPECT_FAILS(OpenStatus(folder.path()), absl::StatusCode::kPermissionDenied,
