@@ -103,7 +103,7 @@ class Encoder {
   std::unique_ptr<RunState> NewRunState() const;
 
   // Embeds `sequences` on the calling thread alone, packed end to end without padding, in chunks of
-  // whole sequences (about 512 tokens each). An embedding does not depend on its neighbours. To use
+  // whole sequences (about 256 tokens each). An embedding does not depend on its neighbours. To use
   // more cores, give each worker its own share of the sequences and its own RunState.
   //
   // `out`: [sequences.size(), dimension], row-major. Each sequence must have 1..max_tokens ids in

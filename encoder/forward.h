@@ -17,9 +17,10 @@
 
 namespace kith::encoder {
 
-// Tokens of a chunk, unless a single sequence is longer. The activations of so many stay in the
-// outer caches, while there are enough rows to multiply at full speed.
-inline constexpr int kChunkTokens = 512;
+// Tokens of a chunk, unless a single sequence is longer. The activations of so many stay in a core's
+// share of the caches while its neighbours work on chunks of their own, and there are enough rows to
+// multiply at full speed.
+inline constexpr int kChunkTokens = 256;
 // Queries whose attention scores are held at once, so that long sequences need no T x T matrix.
 inline constexpr int kScoreRows = 128;
 
