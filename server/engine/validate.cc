@@ -141,6 +141,18 @@ absl::Status ValidateText(std::string_view text, const Limits& limits) {
   return absl::OkStatus();
 }
 
+namespace {
+
+// Keys obey the rules of ids, and are refused as metadata.
+absl::Status ValidateMetadataKey(std::string_view key, const Limits& limits) {
+  const absl::Status status = ValidateClientId(key, limits.metadata_key_bytes, "metadata key");
+  if (status.ok()) return status;
+  return InvalidArgument(reason::kInvalidMetadata, "{}", std::string(status.message()))
+      .Field("metadata[" + Quoted(key) + "]");
+}
+
+}  // namespace
+
 absl::Status ValidateMetadata(const Metadata& metadata, const Limits& limits) {
   if (metadata.size() > limits.metadata_keys) {
     return InvalidArgument(reason::kInvalidMetadata, "metadata: {} keys, the limit is {}",
@@ -150,7 +162,7 @@ absl::Status ValidateMetadata(const Metadata& metadata, const Limits& limits) {
   }
   size_t bytes = 0;
   for (const auto& [key, value] : metadata) {
-    KITH_RETURN_IF_ERROR(ValidateClientId(key, limits.metadata_key_bytes, "metadata"));
+    KITH_RETURN_IF_ERROR(ValidateMetadataKey(key, limits));
     bytes += key.size();
     const std::string field = "metadata[" + Quoted(key) + "]";
     KITH_RETURN_IF_ERROR(std::visit(ValueChecker{limits, field, &bytes}, value));
