@@ -44,12 +44,12 @@ struct VectorSpace {
 
 // What a caller asks for when creating a collection.
 struct CollectionSpec {
-  std::string name;
-  std::string description;
-  std::optional<std::string> encoder;  // absent: the default encoder, unless a dimension is given
+  std::string name = {};
+  std::string description = {};
+  std::optional<std::string> encoder = {};  // absent: the default encoder, unless a dimension is given
   uint32_t dimension = 0;
   Metric metric = Metric::kCosine;
-  CollectionOptions options;
+  CollectionOptions options = {};
 };
 
 enum class CollectionState { kLoading, kReady, kFailed };

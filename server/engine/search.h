@@ -34,10 +34,10 @@ struct SearchSelector {
 };
 
 struct SearchRequest {
-  Query query;
+  Query query = {};
   int64_t limit = 10;
   int64_t offset = 0;
-  SearchSelector select;
+  SearchSelector select = {};
   bool group_by_document = false;
   int64_t passages_per_group = 3;
   bool exact = false;

@@ -1,0 +1,88 @@
+// A random walk of writes, deletes, repeats and restarts, compared with a map after every few
+// steps.
+
+#include <map>
+#include <random>
+
+#include "fixture.h"
+
+namespace kith::engine {
+namespace {
+
+class ModelWalkTest : public DatabaseTest {
+ protected:
+  using Model = std::map<std::string, std::vector<float>>;
+
+  void ExpectEqual(Collection& points, const Model& model) {
+    auto view = Read(points);
+    ASSERT_TRUE(view.ok());
+    ASSERT_EQ(view->count(), model.size());
+    auto page = view->List("", 1000, {.vectors = true});
+    ASSERT_TRUE(page.ok()) << page.status();
+    ASSERT_EQ(page->documents.size(), model.size());
+    auto expected = model.begin();
+    for (const Document& document : page->documents) {
+      EXPECT_EQ(document.id, expected->first);
+      EXPECT_EQ(document.vectors.at(0), expected->second);
+      // Exact search finds each as its own nearest.
+      auto nearest =
+          Search(points, {.query = VectorQuery{expected->second}, .limit = 1, .exact = true});
+      ASSERT_TRUE(nearest.ok());
+      EXPECT_EQ(nearest->hits.at(0).passages.at(0).distance, 0);
+      ++expected;
+    }
+  }
+};
+
+TEST_F(ModelWalkTest, TheCollectionAgreesWithAMap) {
+  const uint32_t seed = std::random_device()();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937 random(seed);
+  const auto below = [&](uint32_t n) { return static_cast<int>(random() % n); };
+  auto points = CreateVectors("points", 3);
+  Model model;
+  UpsertRequest last;
+  for (int step = 0; step < 300; ++step) {
+    const int what = below(20);
+    if (what < 11) {
+      Model batch;
+      for (int i = below(4); i >= 0; --i) {
+        batch["d" + std::to_string(below(40))] = {static_cast<float>(below(1000)),
+                                                  static_cast<float>(below(1000)), 1};
+      }
+      last = {};
+      last.request_id = "request " + std::to_string(step);
+      for (const auto& [id, vector] : batch) last.documents.push_back(Vec(id, vector));
+      auto written = Upsert(*points, last);
+      ASSERT_TRUE(written.ok()) << written.status();
+      for (const UpsertResult& result : written->results) {
+        EXPECT_EQ(result.created, !model.contains(result.id));
+      }
+      for (const auto& [id, vector] : batch) model[id] = vector;
+    } else if (what < 16) {
+      const std::string id = "d" + std::to_string(below(40));
+      auto deleted = Delete(*points, {id});
+      ASSERT_TRUE(deleted.ok());
+      EXPECT_EQ(deleted->deleted, model.erase(id));
+      last = {};
+    } else if (what < 18) {
+      // A repeat of the last write, with nothing in between: changes nothing.
+      if (!last.documents.empty()) {
+        ASSERT_TRUE(Upsert(*points, last).ok());
+      }
+    } else if (what == 18) {
+      DocumentInput refused = Vec("d0", {1, 1, 1});
+      refused.if_match = "never";
+      EXPECT_FALSE(Upsert(*points, {Vec("x", {0, 0, 0}), refused}).ok());
+    } else {
+      points.reset();
+      Reopen();
+      points = Find("points");
+    }
+    if (step % 25 == 0) ExpectEqual(*points, model);
+  }
+  ExpectEqual(*points, model);
+}
+
+}  // namespace
+}  // namespace kith::engine
