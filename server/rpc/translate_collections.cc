@@ -1,0 +1,205 @@
+#include "server/rpc/translate_collections.h"
+
+#include "kith/base/error.h"
+#include "kith/base/status_macros.h"
+#include "server/rpc/status.h"
+#include "server/rpc/translate_common.h"
+
+namespace kith::rpc {
+namespace {
+
+constexpr char kDefaultSpace[] = "default";
+
+absl::Status ReadSpace(const v1::VectorSpace& in, engine::CollectionSpec* out) {
+  if (!in.name().empty() && in.name() != kDefaultSpace) {
+    return InvalidArgument(reason::kInvalidName,
+                           "{} cannot name the vector space: this version has one, \"{}\"",
+                           Quoted(in.name()), kDefaultSpace)
+        .Field("name");
+  }
+  if (!in.encoder().empty()) out->encoder = in.encoder();
+  out->dimension = in.dimension();
+  KITH_ASSIGN_OR_RETURN(out->metric, ReadMetric(in.metric(), "metric"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<engine::SplitterOptions> ReadSplitterOf(const v1::Collection& in) {
+  absl::StatusOr<engine::SplitterOptions> splitter = ReadSplitter(in.options().splitter());
+  if (!splitter.ok()) {
+    return InField(std::move(splitter).status(), "collection.options.splitter");
+  }
+  return splitter;
+}
+
+absl::StatusOr<engine::Durability> ReadDurabilityOf(const v1::Collection& in) {
+  KITH_ASSIGN_OR_RETURN(
+      const auto durability,
+      ReadDurability(in.options().default_durability(), "collection.options.default_durability"));
+  return durability.value_or(engine::Durability::kSynced);
+}
+
+v1::CollectionState WriteState(engine::CollectionState state) {
+  switch (state) {
+    case engine::CollectionState::kLoading:
+      return v1::COLLECTION_STATE_LOADING;
+    case engine::CollectionState::kReady:
+      return v1::COLLECTION_STATE_READY;
+    case engine::CollectionState::kFailed:
+      return v1::COLLECTION_STATE_FAILED;
+  }
+  return v1::COLLECTION_STATE_UNSPECIFIED;
+}
+
+v1::FieldType WriteFieldType(engine::FieldType type) {
+  switch (type) {
+    case engine::FieldType::kKeyword:
+      return v1::FIELD_TYPE_KEYWORD;
+    case engine::FieldType::kKeywordList:
+      return v1::FIELD_TYPE_KEYWORD_LIST;
+    case engine::FieldType::kInt64:
+      return v1::FIELD_TYPE_INT64;
+    case engine::FieldType::kDouble:
+      return v1::FIELD_TYPE_DOUBLE;
+    case engine::FieldType::kBool:
+      return v1::FIELD_TYPE_BOOL;
+    case engine::FieldType::kTimestamp:
+      return v1::FIELD_TYPE_TIMESTAMP;
+  }
+  return v1::FIELD_TYPE_UNSPECIFIED;
+}
+
+v1::OperationState WriteState(engine::OperationState state) {
+  switch (state) {
+    case engine::OperationState::kRunning:
+      return v1::OPERATION_STATE_RUNNING;
+    case engine::OperationState::kSucceeded:
+      return v1::OPERATION_STATE_SUCCEEDED;
+    case engine::OperationState::kFailed:
+      return v1::OPERATION_STATE_FAILED;
+    case engine::OperationState::kCancelled:
+      return v1::OPERATION_STATE_CANCELLED;
+  }
+  return v1::OPERATION_STATE_UNSPECIFIED;
+}
+
+}  // namespace
+
+absl::StatusOr<engine::CollectionSpec> ReadCollection(const v1::CreateCollectionRequest& request) {
+  const v1::Collection& in = request.collection();
+  engine::CollectionSpec out;
+  out.name = in.name();
+  out.description = in.description();
+  if (in.vector_spaces_size() > 1) {
+    return InvalidArgument(reason::kInvalidRequest,
+                           "got {} vector spaces: this version has exactly one a collection",
+                           in.vector_spaces_size())
+        .Field("collection.vector_spaces");
+  }
+  if (in.vector_spaces_size() == 1) {
+    if (absl::Status status = ReadSpace(in.vector_spaces(0), &out); !status.ok()) {
+      return InField(std::move(status), "collection.vector_spaces[0]");
+    }
+  }
+  KITH_ASSIGN_OR_RETURN(out.options.splitter, ReadSplitterOf(in));
+  KITH_ASSIGN_OR_RETURN(out.options.default_durability, ReadDurabilityOf(in));
+  return out;
+}
+
+absl::StatusOr<engine::CollectionUpdate> ReadUpdate(const v1::UpdateCollectionRequest& request) {
+  const v1::Collection& in = request.collection();
+  bool description = false, splitter = false, durability = false;
+  if (request.update_mask().paths().empty()) {
+    description = !in.description().empty();
+    splitter = in.options().has_splitter();
+    durability = in.options().default_durability() != v1::DURABILITY_UNSPECIFIED;
+  }
+  for (const std::string& path : request.update_mask().paths()) {
+    const bool options = path == "options";
+    if (path == "description") {
+      description = true;
+    } else if (options || path == "options.splitter" || path == "options.default_durability") {
+      splitter |= options || path == "options.splitter";
+      durability |= options || path == "options.default_durability";
+    } else {
+      return InvalidArgument(reason::kInvalidRequest,
+                             "update_mask: {} cannot be changed: description, options, "
+                             "options.splitter and options.default_durability can",
+                             Quoted(path))
+          .Field("update_mask");
+    }
+  }
+  if (!description && !splitter && !durability) {
+    return InvalidArgument(reason::kInvalidRequest,
+                           "nothing to change: set update_mask, or the fields to change")
+        .Field("update_mask");
+  }
+  engine::CollectionUpdate out;
+  out.if_match = in.etag();
+  if (description) out.description = in.description();
+  if (splitter) {
+    KITH_ASSIGN_OR_RETURN(out.splitter, ReadSplitterOf(in));
+  }
+  if (durability) {
+    KITH_ASSIGN_OR_RETURN(out.default_durability, ReadDurabilityOf(in));
+  }
+  return out;
+}
+
+void WriteCollection(const engine::CollectionInfo& info, v1::Collection* out) {
+  out->set_name(info.name);
+  out->set_description(info.description);
+  v1::VectorSpace* space = out->add_vector_spaces();
+  space->set_name(info.space.name);
+  space->set_encoder(info.space.encoder);
+  space->set_dimension(info.space.dimension);
+  space->set_metric(WriteMetric(info.space.metric));
+  space->set_encoder_fingerprint(info.space.space_hash);
+  space->set_query_prompt(info.space.query_prompt);
+  space->set_passage_prompt(info.space.passage_prompt);
+  WriteSplitter(info.options.splitter, out->mutable_options()->mutable_splitter());
+  out->mutable_options()->set_default_durability(WriteDurability(info.options.default_durability));
+  out->set_etag(info.etag);
+  WriteTimestamp(info.create_time, out->mutable_create_time());
+  WriteTimestamp(info.update_time, out->mutable_update_time());
+  out->set_state(WriteState(info.state));
+}
+
+void WriteStats(const std::string& name, const engine::CollectionStats& stats,
+                v1::GetCollectionStatsResponse* out) {
+  out->set_name(name);
+  out->set_document_count(stats.documents);
+  out->set_passage_count(stats.passages);
+  out->set_text_bytes(stats.text_bytes);
+  out->set_segment_count(stats.segments);
+  out->set_deleted_row_count(stats.deleted_rows);
+  out->set_index_memory_bytes(stats.index_memory_bytes);
+  out->set_disk_bytes(stats.disk_bytes);
+  SetToken(stats.commit_token, out);
+  out->set_history_hash(stats.history_hash);
+  for (const auto& [field, type] : stats.fields) {
+    (*out->mutable_fields())[field] = WriteFieldType(type);
+  }
+}
+
+void WriteOperation(const engine::Operation& operation, v1::Operation* out) {
+  out->set_id(operation.id);
+  switch (operation.kind) {
+    case engine::OperationKind::kReclaimCollection:
+      out->set_kind(v1::OPERATION_KIND_RECLAIM_COLLECTION);
+      break;
+  }
+  out->set_target(operation.target);
+  out->set_state(WriteState(operation.state));
+  out->set_phase(operation.phase);
+  out->set_done(operation.done);
+  out->set_total(operation.total);
+  if (operation.state == engine::OperationState::kFailed) {
+    const absl::Status error = Public(operation.error, operation.id);
+    out->set_error_code(static_cast<int32_t>(error.code()));
+    out->set_error_message(std::string(error.message()));
+  }
+  WriteTimestamp(operation.create_time, out->mutable_create_time());
+  WriteTimestamp(operation.update_time, out->mutable_update_time());
+}
+
+}  // namespace kith::rpc
