@@ -1,24 +1,11 @@
 #include "fixture.h"
 
-#include <unistd.h>
-
 #include <future>
 #include <utility>
 
 #include "absl/synchronization/notification.h"
 
 namespace kith::engine {
-
-TempFolder::TempFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "kith-test-XXXXXX").string();
-  KITH_CHECK(mkdtemp(pattern.data()) != nullptr, "tests need a temporary folder");
-  path_ = pattern;
-}
-
-TempFolder::~TempFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
 
 std::shared_ptr<const Call> NoDeadline() { return std::make_shared<Call>(); }
 

@@ -17,6 +17,7 @@
 #include "server/engine/collection.h"
 #include "server/engine/database.h"
 #include "server/engine/read_view.h"
+#include "tests/support/temp_folder.h"
 
 namespace kith::engine {
 
@@ -26,16 +27,6 @@ MATCHER_P2(FailsWith, code, reason, "") {
   *result_listener << status.ToString();
   return status.code() == code && DetailsOf(status).reason == reason;
 }
-
-class TempFolder {
- public:
-  TempFolder();
-  ~TempFolder();
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 std::shared_ptr<const Call> NoDeadline();
 
