@@ -64,13 +64,17 @@ int Serve(const Config& config) {
   kith::server::Signals signals([&] { ending.Set(absl::OkStatus()); });
   auto server = kith::server::Server::Start(
       config, &log, [&](absl::Status status) { ending.Set(std::move(status)); });
-  if (!server.ok()) return Complain(server.status(), kFailed);
+  if (!server.ok()) {
+    log.Error(std::string(server.status().message()));
+    return kFailed;
+  }
 
   const absl::Status status = ending.Wait();
+  if (!status.ok()) log.Error(std::string(status.message()));
   const auto timeout = absl::ToChronoNanoseconds(config.shutdown_timeout);
   const bool in_order = (*server)->Stop(
       kith::Call::Clock::now() + std::chrono::duration_cast<kith::Call::Clock::duration>(timeout));
-  if (!status.ok()) return Complain(status, ExitCodeOf(status));
+  if (!status.ok()) return ExitCodeOf(status);
   return in_order ? kStopped : kFailed;
 }
 

@@ -61,6 +61,7 @@ void Acceptor::Stop() {
   const uint64_t one = 1;
   KITH_CHECK(write(wake_fd_, &one, sizeof(one)) == sizeof(one), "an eventfd takes a one");
   thread_.join();
+  listener_.Close();
   close(wake_fd_);
   if (spare_fd_ >= 0) close(spare_fd_);
 }

@@ -39,7 +39,7 @@ class Acceptor {
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
-  // Ends the loop; the port stays bound until the acceptor dies. Returns when `adopt` will not be
+  // Ends the loop and gives the port back. Returns when `adopt` will not be
   // called any more. A second call does nothing.
   void Stop();
 
@@ -54,8 +54,9 @@ class Acceptor {
   bool Admit(int fd, const std::string& address);
   void DropOneWithoutDescriptor();
 
+  // Constant between construction and Stop.
+  Listener listener_;
   // Constant after construction.
-  const Listener listener_;
   const AcceptorOptions options_;
   const Adopt adopt_;
   int wake_fd_ = -1;  // eventfd: readable once the loop shall end
@@ -63,8 +64,8 @@ class Acceptor {
   // The loop's own.
   ConnectionTable table_;
   int64_t last_sweep_ns_ = 0;
-  int spare_fd_ =
-      -1;  // given up to accept (and close) a connection when there is no descriptor left
+  // Given up to accept (and close) a connection when there is no descriptor left.
+  int spare_fd_ = -1;
 
   // Relaxed: they publish nothing but themselves.
   std::atomic<uint64_t> accepted_{0};

@@ -79,8 +79,9 @@ absl::StatusOr<Listener> Listener::Open(const Endpoint& endpoint) {
   return listener;
 }
 
-Listener::~Listener() {
+void Listener::Close() {
   if (fd_ >= 0) close(fd_);
+  fd_ = -1;
 }
 
 }  // namespace kith::net

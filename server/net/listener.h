@@ -20,9 +20,12 @@ class Listener {
   Listener(Listener&& other) noexcept
       : endpoint_(std::move(other.endpoint_)), fd_(std::exchange(other.fd_, -1)) {}
   Listener& operator=(Listener&&) = delete;
-  ~Listener();
+  ~Listener() { Close(); }
 
-  int fd() const { return fd_; }  // non-blocking
+  // Gives the port back: whoever connects is refused, also who waited to be accepted. Idempotent.
+  void Close();
+
+  int fd() const { return fd_; }  // non-blocking; -1 once closed
   const Endpoint& endpoint() const { return endpoint_; }
 
  private:

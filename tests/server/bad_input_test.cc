@@ -293,6 +293,19 @@ TEST_F(BadInputTest, AMessageOverTheTransportLimitIsRefused) {
   EXPECT_EQ(Upsert(request).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
+// 300 KB on the wire, 300 MiB unpacked: gRPC would unpack it before it looks at its size.
+TEST_F(BadInputTest, PackedMessagesAreRefusedUnread) {
+  v1::UpsertDocumentsRequest request = TextOf("x");
+  v1::UpsertDocumentsResponse response;
+  for (int i = 0; i < 100; ++i) request.add_documents()->set_text(std::string(3 << 20, 'x'));
+  for (grpc_compression_algorithm algorithm : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
+    const auto context = NewContext();
+    context->set_compression_algorithm(algorithm);
+    const grpc::Status status = documents_->UpsertDocuments(context.get(), request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED) << Outcome(status);
+  }
+}
+
 TEST_F(BadInputTest, ErrorsCarryTheRequestIdOfTheCaller) {
   const auto context = NewContext();
   context->AddMetadata("x-request-id", "from-the-client");

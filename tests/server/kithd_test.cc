@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -40,6 +41,7 @@ class Kithd {
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
+    std::filesystem::remove(output_);  // of the one before
     pid_ = fork();
     if (pid_ == 0) {
       const int out = open(output_.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
