@@ -143,6 +143,7 @@ grpc::ServerUnaryReactor* AdminService::WaitOperation(Context* context, const By
       [](const auto& call) -> absl::Status {
         KITH_ASSIGN_OR_RETURN(const auto until,
                               WaitUntil(call->request(), call->call()->deadline()));
+        call->MayTakeLong();
         call->database().operations().Wait(
             call->request().id(), until, [call](absl::StatusOr<engine::Operation> operation) {
               if (operation.ok()) {

@@ -65,7 +65,7 @@ grpc::Status CallInfo::Finish(const absl::Status& status, const Gate& gate, size
   const absl::Duration took = absl::FromChrono(std::chrono::steady_clock::now() - start_);
   const absl::Duration slow = gate.options().slow_log;
   const bool broken = IsServerFault(status) || status.code() == absl::StatusCode::kDataLoss;
-  const bool is_slow = slow > absl::ZeroDuration() && took > slow;
+  const bool is_slow = !may_take_long_ && slow > absl::ZeroDuration() && took > slow;
   const LogLevel level =
       broken ? LogLevel::kError : (is_slow ? LogLevel::kWarning : LogLevel::kDebug);
   std::string id;

@@ -32,6 +32,9 @@ class CallInfo {
   // The client's x-request-id if it is sane, else one made here.
   std::string request_id() const;
 
+  // For calls that last as long as their caller likes: they are never slow.
+  void MayTakeLong() { may_take_long_ = true; }
+
   // Writes the access line (at level debug), or the slow line (warning), or what broke (error).
   // `status` is what the engine said, before it is made public. Returns what gRPC shall tell the
   // client.
@@ -42,6 +45,7 @@ class CallInfo {
   const char* const method_;
   grpc::CallbackServerContext* const context_;
   const std::chrono::steady_clock::time_point start_;
+  bool may_take_long_ = false;
   std::string given_id_;   // by the client; or empty
   const uint64_t number_;  // of the call, in this process
 };

@@ -79,7 +79,9 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* IngestCall::Start(
 IngestCall::IngestCall(Gate* gate, grpc::CallbackServerContext* context)
     : gate_(gate),
       info_(kMethod, context),
-      call_(std::make_shared<Call>(SteadyDeadline(context->deadline()))) {}
+      call_(std::make_shared<Call>(SteadyDeadline(context->deadline()))) {
+  info_.MayTakeLong();
+}
 
 absl::Status IngestCall::Begin() {
   KITH_ASSIGN_OR_RETURN(database_, gate_->Enter(0));

@@ -91,6 +91,8 @@ class Unary final : public UnaryBase {
   // Mutable: handlers move large strings out.
   Request& request() { return request_; }
   Response* response() { return response_; }
+  // For calls that wait on purpose: the slow log leaves them out.
+  void MayTakeLong() { info_.MayTakeLong(); }
   // The deadline and the cancellation; keeps the whole call alive.
   std::shared_ptr<const Call> call() { return {shared_from_this(), &call_}; }
 

@@ -76,9 +76,13 @@ void AppendNumber(double number, std::string* out) {
   }
 }
 
+bool IsEmpty(const Field& field) {
+  const auto* text = std::get_if<std::string_view>(&field.value);
+  return text != nullptr && text->empty();
+}
+
 // A word that needs no quotes in a text line.
 bool IsPlain(std::string_view text) {
-  if (text.empty()) return false;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte <= 0x20 || byte >= 0x7f || c == '"' || c == '\\' || c == '=') return false;
@@ -100,6 +104,7 @@ std::string RenderJson(std::string_view message, Fields fields) {
   std::string out = "\"message\":";
   AppendQuoted(message, &out);
   for (const Field& field : fields) {
+    if (IsEmpty(field)) continue;
     out += ',';
     AppendQuoted(field.name, &out);
     out += ':';
@@ -118,6 +123,7 @@ std::string RenderText(std::string_view message, Fields fields) {
   std::string out;
   AppendEscaped(message, &out);
   for (const Field& field : fields) {
+    if (IsEmpty(field)) continue;
     out += ' ';
     out += field.name;
     out += '=';

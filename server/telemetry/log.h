@@ -3,8 +3,8 @@
 //
 //   log->Info("listening", {{"address", "127.0.0.1:7600"}});
 //
-// Whatever comes from outside goes into a field: it is escaped, so that no id or text can forge a
-// line. Texts of documents are never logged.
+// A field whose text is empty is left out. Whatever comes from outside goes into a field: it is
+// escaped, so that no id or text can forge a line. Texts of documents are never logged.
 //
 // Thread-safe. Writing never blocks the caller: lines wait in a bounded queue, and if stderr does
 // not take them the oldest are dropped.

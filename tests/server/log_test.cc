@@ -27,7 +27,12 @@ TEST(LogTest, NothingFromOutsideCanForgeALine) {
 
 TEST(LogTest, TextQuotesWhatCouldBeMisread) {
   EXPECT_EQ(RenderText("a call", {{"a", "plain"}, {"b", "two words"}, {"c", "x=y"}, {"d", ""}}),
-            R"(a call a=plain b="two words" c="x=y" d="")");
+            R"(a call a=plain b="two words" c="x=y")");
+}
+
+TEST(LogTest, AFieldWithoutTextIsLeftOut) {
+  EXPECT_EQ(RenderJson("m", {{"a", ""}, {"b", 0}}), R"("message":"m","b":0)");
+  EXPECT_EQ(RenderText("m", {{"a", ""}, {"b", 0}}), "m b=0");
 }
 
 TEST(LogTest, NumbersThatJsonDoesNotHaveAreNull) {
