@@ -84,9 +84,14 @@ absl::Status IngestStream::Flush() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<IngestTotals> IngestStream::Finish() {
+absl::Status IngestStream::Drain() {
   KITH_RETURN_IF_ERROR(Flush());
   while (!WaitForAllAnswers()) KITH_RETURN_IF_ERROR(EnsureConnected());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<IngestTotals> IngestStream::Finish() {
+  KITH_RETURN_IF_ERROR(Drain());
   finished_ = true;
   connection_->stream->WritesDone();
   // Everything is acknowledged: how the connection ends does not matter any more.

@@ -12,11 +12,11 @@
 //   totals, stream->Finish());
 //
 // A batch is written whole or refused whole; a refused one does not end the stream. When the
-// connection breaks, the stream is resumed under its id by the next Push, Flush or Finish, and what
+// connection breaks, the stream is resumed under its id by the next of these calls, and what
 // is unanswered is sent again; the server answers what it had committed without writing it twice.
 //
-// Threads: Push, Flush and Finish belong to one thread at a time. One reader thread of the stream's
-// own takes the answers and runs the callback.
+// Threads: Push, Flush, Drain and Finish belong to one thread at a time. One reader thread of the
+// stream's own takes the answers and runs the callback.
 
 #ifndef KITH_CLIENT_CPP_INGEST_STREAM_H_
 #define KITH_CLIENT_CPP_INGEST_STREAM_H_
@@ -95,7 +95,9 @@ class IngestStream {
   absl::Status Push(v1::DocumentInput document, uint64_t tag = 0);
   // Sends what is gathered, without waiting for the answer.
   absl::Status Flush();
-  // Flushes, waits for every answer, ends the stream. All callbacks have returned when it does.
+  // Flushes, and waits until everything is answered and every callback has returned.
+  absl::Status Drain();
+  // Drains and ends the stream.
   absl::StatusOr<IngestTotals> Finish();
 
   const std::string& stream_id() const { return options_.stream_id; }

@@ -1,0 +1,239 @@
+// kith collections create | get | list | update | delete | stats
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/cli/commands.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/json.h"
+#include "client/cli/schema_options.h"
+#include "client/cli/text_layout.h"
+#include "fmt/format.h"
+#include "kith/base/status_macros.h"
+
+namespace kith::cli {
+namespace {
+
+std::string SpaceToText(const v1::VectorSpace& space) {
+  const std::string encoder =
+      space.encoder().empty() ? "vectors of the client's own" : "encoder " + space.encoder();
+  return fmt::format("{}, {} dimensions, {}", Printable(encoder), space.dimension(),
+                     WordOf(space.metric()));
+}
+
+void Print(Context& context, const v1::Collection& collection) {
+  if (context.json) return context.out.Object(ToJson(collection));
+  Output& out = context.out;
+  out.Line(Printable(collection.name()));
+  if (!collection.description().empty()) {
+    out.Line("  description  " + Printable(collection.description()));
+  }
+  for (const v1::VectorSpace& space : collection.vector_spaces()) {
+    out.Line("  vectors      " + SpaceToText(space));
+  }
+  const v1::SplitterOptions& splitter = collection.options().splitter();
+  out.Line(fmt::format("  splitter     {}, at most {} tokens, {} overlapping",
+                       WordOf(splitter.kind()), splitter.max_tokens(), splitter.overlap_tokens()));
+  out.Line("  durability   " + WordOf(collection.options().default_durability()));
+  out.Line("  state        " + WordOf(collection.state()));
+  out.Line("  created      " + HumanTime(collection.create_time()));
+  out.Line("  updated      " + HumanTime(collection.update_time()));
+  out.Line("  etag         " + Printable(collection.etag()));
+}
+
+struct CreateFlags {
+  std::string name;
+  SchemaFlags schema;
+};
+
+absl::Status Create(Context& context, const CreateFlags& flags) {
+  KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
+  KITH_ASSIGN_OR_RETURN(const auto request, flags.schema.Request(*client, flags.name));
+  KITH_ASSIGN_OR_RETURN(const auto response, client->CreateCollection(request));
+  Print(context, response.collection());
+  return absl::OkStatus();
+}
+
+absl::Status Get(Context& context, const std::string& name) {
+  KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
+  v1::GetCollectionRequest request;
+  request.set_name(name);
+  KITH_ASSIGN_OR_RETURN(const auto response, client->GetCollection(request));
+  Print(context, response.collection());
+  return absl::OkStatus();
+}
+
+absl::Status List(Context& context) {
+  KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
+  std::vector<std::vector<std::string>> rows = {{"NAME", "STATE", "VECTORS", "DESCRIPTION"}};
+  v1::ListCollectionsRequest request;
+  do {
+    KITH_ASSIGN_OR_RETURN(const auto response, client->ListCollections(request));
+    for (const v1::Collection& collection : response.collections()) {
+      if (context.json) {
+        context.out.Object(ToJson(collection));
+      } else {
+        rows.push_back(
+            {Printable(collection.name()), WordOf(collection.state()),
+             collection.vector_spaces().empty() ? "" : SpaceToText(collection.vector_spaces(0)),
+             Shorten(collection.description(), 60)});
+      }
+    }
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  if (!context.json) context.out.Text(Table(rows));
+  return absl::OkStatus();
+}
+
+struct UpdateFlags {
+  std::string name;
+  std::optional<std::string> description;
+  std::string durability;
+  SplitterFlags splitter;
+  std::string if_match;
+};
+
+absl::Status Update(Context& context, const UpdateFlags& flags) {
+  v1::UpdateCollectionRequest request;
+  auto& paths = *request.mutable_update_mask()->mutable_paths();
+  KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
+  v1::Collection& collection = *request.mutable_collection();
+  collection.set_name(flags.name);
+  if (flags.description) {
+    collection.set_description(*flags.description);
+    *paths.Add() = "description";
+  }
+  if (!flags.durability.empty()) {
+    collection.mutable_options()->set_default_durability(DurabilityOf(flags.durability));
+    *paths.Add() = "options.default_durability";
+  }
+  if (flags.splitter.given()) {
+    // The splitter is replaced as a whole: begin from the present one, and do not overwrite a
+    // change that somebody makes meanwhile.
+    v1::GetCollectionRequest get;
+    get.set_name(flags.name);
+    KITH_ASSIGN_OR_RETURN(const auto present, client->GetCollection(get));
+    v1::SplitterOptions& splitter = *collection.mutable_options()->mutable_splitter();
+    splitter = present.collection().options().splitter();
+    flags.splitter.ApplyTo(splitter);
+    collection.set_etag(present.collection().etag());
+    *paths.Add() = "options.splitter";
+  }
+  if (!flags.if_match.empty()) collection.set_etag(flags.if_match);
+  if (paths.empty()) return UsageError("nothing to change: give --description, --splitter, ...");
+  KITH_ASSIGN_OR_RETURN(const auto response, client->UpdateCollection(request));
+  Print(context, response.collection());
+  return absl::OkStatus();
+}
+
+struct DeleteFlags {
+  std::string name;
+  std::string if_match;
+};
+
+absl::Status Delete(Context& context, const DeleteFlags& flags) {
+  KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
+  v1::DeleteCollectionRequest request;
+  request.set_name(flags.name);
+  request.set_if_match(flags.if_match);
+  KITH_ASSIGN_OR_RETURN(const auto response, client->DeleteCollection(request));
+  if (context.json) {
+    context.out.Object(ToJson(response.operation()));
+  } else {
+    context.out.Line(fmt::format("{} deleted; operation {} gives its disk space back",
+                                 Printable(flags.name), Printable(response.operation().id())));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Stats(Context& context, const std::string& name) {
+  KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
+  v1::GetCollectionStatsRequest request;
+  request.set_name(name);
+  KITH_ASSIGN_OR_RETURN(const auto stats, client->GetCollectionStats(request));
+  if (context.json) {
+    context.out.Object(ToJson(stats));
+    return absl::OkStatus();
+  }
+  Output& out = context.out;
+  out.Line(Printable(stats.name()));
+  out.Line("  documents      " + Grouped(stats.document_count()));
+  out.Line("  passages       " + Grouped(stats.passage_count()));
+  out.Line("  text           " + HumanBytes(stats.text_bytes()));
+  out.Line("  on disk        " + HumanBytes(stats.disk_bytes()) + " (about)");
+  out.Line("  index memory   " + HumanBytes(stats.index_memory_bytes()));
+  out.Line(fmt::format("  segments       {} ({} deleted rows)", stats.segment_count(),
+                       Grouped(stats.deleted_row_count())));
+  out.Line("  last commit    " + Grouped(stats.commit_token().sequence()));
+  const Json fields = ToJson(stats)["fields"];
+  for (const auto& [field, type] : fields.items()) {
+    out.Line(fmt::format("  field          {}: {}", Printable(field), type.get<std::string>()));
+  }
+  return absl::OkStatus();
+}
+
+void AddName(CLI::App& app, std::string& name) {
+  app.add_option("name", name, "Name: lower-case letters, digits, - and _")
+      ->type_name("NAME")
+      ->required();
+}
+
+}  // namespace
+
+void AddCollectionsCommands(CLI::App& app, Context& context) {
+  CLI::App& group = *AddGroup(app, "collections", "Create, show, change and delete collections");
+
+  auto create = std::make_shared<CreateFlags>();
+  CLI::App* command = AddCommand(
+      group, context, "create", "Create a collection",
+      "  kith collections create articles\n"
+      "  kith collections create notes --description \"Meeting notes\" --max-tokens 128\n"
+      "  kith collections create images --dimension 512 --metric dot\n",
+      [&context, create] { return Create(context, *create); });
+  AddName(*command, create->name);
+  create->schema.AddTo(*command);
+
+  auto get = std::make_shared<std::string>();
+  command = AddCommand(group, context, "get", "Show a collection",
+                       "  kith collections get articles\n"
+                       "  kith collections get articles --json\n",
+                       [&context, get] { return Get(context, *get); });
+  AddName(*command, *get);
+
+  AddCommand(group, context, "list", "List all collections",
+             "  kith collections list\n"
+             "  kith collections list --json | jq -r .name\n",
+             [&context] { return List(context); });
+
+  auto update = std::make_shared<UpdateFlags>();
+  command = AddCommand(
+      group, context, "update", "Change the description or options of a collection",
+      "  kith collections update articles --description \"What the manual says\"\n"
+      "  kith collections update articles --max-tokens 128   # documents written from now on\n",
+      [&context, update] { return Update(context, *update); });
+  AddName(*command, update->name);
+  command->add_option("--description", update->description, "For people")->type_name("TEXT");
+  AddDurabilityFlag(*command, update->durability);
+  update->splitter.AddTo(*command);
+  command->add_option("--if-match", update->if_match, "Only if this is the present etag")
+      ->type_name("ETAG");
+
+  auto remove = std::make_shared<DeleteFlags>();
+  command = AddCommand(group, context, "delete", "Delete a collection and all its documents",
+                       "  kith collections delete articles\n",
+                       [&context, remove] { return Delete(context, *remove); });
+  AddName(*command, remove->name);
+  command->add_option("--if-match", remove->if_match, "Only if this is the present etag")
+      ->type_name("ETAG");
+
+  auto stats = std::make_shared<std::string>();
+  command = AddCommand(group, context, "stats", "Show a collection's counts and sizes",
+                       "  kith collections stats articles\n",
+                       [&context, stats] { return Stats(context, *stats); });
+  AddName(*command, *stats);
+}
+
+}  // namespace kith::cli

@@ -1,0 +1,109 @@
+#include "client/cli/schema_options.h"
+
+#include <map>
+#include <set>
+
+#include "client/cli/exit_code.h"
+#include "kith/base/status_macros.h"
+
+namespace kith::cli {
+namespace {
+
+// The words are those that the JSON output shows. CLI11 has checked them: at() finds every one.
+v1::Metric MetricOf(const std::string& word) {
+  static const auto* const kMetrics =
+      new std::map<std::string, v1::Metric>{{"", v1::METRIC_UNSPECIFIED},
+                                            {"cosine", v1::METRIC_COSINE},
+                                            {"dot", v1::METRIC_DOT},
+                                            {"l2", v1::METRIC_L2}};
+  return kMetrics->at(word);
+}
+
+v1::SplitterKind SplitterKindOf(const std::string& word) {
+  static const auto* const kKinds =
+      new std::map<std::string, v1::SplitterKind>{{"markdown", v1::SPLITTER_KIND_MARKDOWN},
+                                                  {"sentences", v1::SPLITTER_KIND_SENTENCES},
+                                                  {"none", v1::SPLITTER_KIND_NONE}};
+  return kKinds->at(word);
+}
+
+}  // namespace
+
+v1::Durability DurabilityOf(const std::string& word) {
+  static const auto* const kDurabilities =
+      new std::map<std::string, v1::Durability>{{"", v1::DURABILITY_UNSPECIFIED},
+                                                {"synced", v1::DURABILITY_SYNCED},
+                                                {"applied", v1::DURABILITY_APPLIED}};
+  return kDurabilities->at(word);
+}
+
+void AddDurabilityFlag(CLI::App& app, std::string& durability) {
+  app.add_option("--durability", durability,
+                 "Acknowledge writes when they are on disk (synced, the default) or when they are "
+                 "applied: faster, but a power cut may take the last moments")
+      ->check(CLI::IsMember(std::set<std::string>{"synced", "applied"}));
+}
+
+void SplitterFlags::AddTo(CLI::App& app) {
+  app.add_option("--splitter", kind,
+                 "How texts are cut into passages: at Markdown headings and sentence ends "
+                 "(markdown, the default), at sentence ends, or not at all")
+      ->check(CLI::IsMember(std::set<std::string>{"markdown", "sentences", "none"}));
+  app.add_option("--max-tokens", max_tokens, "Most tokens of a passage (default 256)")
+      ->type_name("N");
+  app.add_option("--overlap-tokens", overlap_tokens,
+                 "Tokens of whole sentences repeated in the next passage (default 32)")
+      ->type_name("N");
+}
+
+void SplitterFlags::ApplyTo(v1::SplitterOptions& options) const {
+  if (!kind.empty()) options.set_kind(SplitterKindOf(kind));
+  if (max_tokens) options.set_max_tokens(*max_tokens);
+  if (overlap_tokens) options.set_overlap_tokens(*overlap_tokens);
+}
+
+void SchemaFlags::AddTo(CLI::App& app) {
+  auto* encoder_option =
+      app.add_option("--encoder", encoder,
+                     "The model that turns text into vectors (default: the server's; see `kith "
+                     "models`)")
+          ->type_name("MODEL");
+  app.add_option("--dimension", dimension,
+                 "Without encoder: documents and questions bring vectors of so many values")
+      ->type_name("N")
+      ->excludes(encoder_option);
+  app.add_option("--metric", metric, "How vectors are compared (default: cosine)")
+      ->check(CLI::IsMember(std::set<std::string>{"cosine", "dot", "l2"}));
+  app.add_option("--description", description, "For people")->type_name("TEXT");
+  AddDurabilityFlag(app, durability);
+  splitter.AddTo(app);
+}
+
+absl::StatusOr<v1::CreateCollectionRequest> SchemaFlags::Request(client::Client& client,
+                                                                 const std::string& name) const {
+  v1::CreateCollectionRequest request;
+  v1::Collection& collection = *request.mutable_collection();
+  collection.set_name(name);
+  collection.set_description(description);
+  // Without any of the three the server decides, which knows its default encoder.
+  if (dimension || !metric.empty() || !encoder.empty()) {
+    v1::VectorSpace& space = *collection.add_vector_spaces();
+    space.set_metric(MetricOf(metric));
+    space.set_dimension(dimension.value_or(0));
+    space.set_encoder(encoder);
+    if (!dimension && encoder.empty()) {
+      KITH_ASSIGN_OR_RETURN(const auto info, client.GetServerInfo());
+      if (info.default_encoder().empty()) {
+        return UsageError("the server has no default encoder: give --encoder or --dimension");
+      }
+      space.set_encoder(info.default_encoder());
+    }
+  }
+  if (splitter.given()) splitter.ApplyTo(*collection.mutable_options()->mutable_splitter());
+  if (!durability.empty()) {
+    collection.mutable_options()->set_default_durability(DurabilityOf(durability));
+  }
+  return request;
+}
+
+}  // namespace kith::cli
