@@ -166,12 +166,10 @@ void IngestCall::OnReadDone(bool ok) {
     handling_ = false;
     reading_ = false;
     if (!ok) half_closed_ = true;
+    // At once: between two messages another thread could start the next read.
+    if (!status.ok() && !end_.has_value()) end_ = std::move(status);
   }
-  if (!status.ok()) {
-    End(std::move(status));
-  } else {
-    Drive();
-  }
+  Drive();
 }
 
 absl::Status IngestCall::OnMessage() {
