@@ -145,7 +145,7 @@ Option GrpcAddress(std::string group, std::string help) {
 }
 
 absl::Status ParseMemoryBudget(const std::string& text, Config* config) {
-  constexpr uint64_t kLeast = 64 << 20;
+  constexpr uint64_t kLeast = 256 << 20;
   if (text.ends_with('%')) {
     KITH_ASSIGN_OR_RETURN(const uint64_t percent, ParseNumber(text.substr(0, text.size() - 1)));
     if (percent < 1 || percent > 95) return OutOfRange(percent, "1%", "95%");

@@ -17,6 +17,7 @@ absl::Status EtagMismatch(const std::string& id, const char* condition, const st
   return Error(absl::StatusCode::kAborted, reason::kEtagMismatch,
                "the document {} {}, the condition was {} {}", Quoted(id),
                present.empty() ? "does not exist" : "has etag " + present, condition, Quoted(given))
+      .Field(condition)
       .With("current_etag", present);
 }
 

@@ -29,10 +29,15 @@ EncoderRef ModelRegistry::Add(std::unique_ptr<const encoder::Encoder> encoder) {
 
 absl::Status ModelRegistry::LoadDefault(const std::filesystem::path& model_dir) {
   if (model_dir.empty()) return absl::OkStatus();
-  KITH_ASSIGN_OR_RETURN(auto loaded, encoder::Encoder::Load(model_dir));
+  auto loaded = encoder::Encoder::Load(model_dir);
+  if (!loaded.ok()) {
+    return Error(loaded.status().code(), DetailsOf(loaded.status()).reason,
+                 "the model in {} cannot be loaded: {}", model_dir.string(),
+                 std::string(loaded.status().message()));
+  }
   default_dir_ = model_dir;
   absl::MutexLock lock(&mu_);
-  default_ = Add(std::move(loaded));
+  default_ = Add(*std::move(loaded));
   return absl::OkStatus();
 }
 
@@ -130,15 +135,16 @@ void ModelRegistry::Encode(EncoderRef encoder, const std::vector<std::string>& t
   auto out = std::make_shared<EncodedTexts>();
   std::vector<EncodeQueue::Sequence> sequences;
   for (size_t i = 0; i < texts.size(); ++i) {
-    absl::Status valid = ValidateText(texts[i], services_->limits);
+    const std::string field = fmt::format("texts[{}]", i);
+    absl::Status valid = ValidateText(texts[i], services_->limits, field);
     encoder::EncodedInput input;
     if (valid.ok()) {
       input = encoder->Prepare(texts[i], role);
       if (input.truncated() && truncation == Truncation::kNever) {
-        valid = TooManyTokens(input.tokens_before_truncation, encoder->info().max_tokens);
+        valid = TooManyTokens(input.tokens_before_truncation, encoder->info().max_tokens, field);
       }
     }
-    if (!valid.ok()) return done(InField(std::move(valid), fmt::format("texts[{}]", i)));
+    if (!valid.ok()) return done(std::move(valid));
     out->token_counts.push_back(input.token_ids.size());
     out->truncated.push_back(input.truncated());
     sequences.push_back(std::move(input.token_ids));

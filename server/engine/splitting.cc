@@ -55,12 +55,11 @@ absl::StatusOr<std::vector<Passage>> Split(const encoder::Encoder& encoder, std:
   return passages;
 }
 
-absl::Status TooManyTokens(int tokens, int limit) {
-  return InvalidArgument(
-             reason::kTooManyTokens,
-             "text: {} tokens, the encoder takes {}; allow truncation, or split the text", tokens,
-             limit)
-      .Field("text")
+absl::Status TooManyTokens(int tokens, int limit, std::string_view field) {
+  return InvalidArgument(reason::kTooManyTokens,
+                         "{}: {} tokens, the encoder takes {}; allow truncation, or split the text",
+                         field, tokens, limit)
+      .Field(std::string(field))
       .With("tokens", tokens)
       .With("limit", limit);
 }

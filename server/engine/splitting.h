@@ -25,8 +25,8 @@ absl::Status ValidateSplitter(const SplitterOptions& options);
 absl::StatusOr<std::vector<Passage>> Split(const encoder::Encoder& encoder, std::string_view text,
                                            const SplitterOptions& options, const Call& call);
 
-// The refusal of a text under Truncation::kNever.
-absl::Status TooManyTokens(int tokens, int limit);
+// The refusal of a text under Truncation::kNever; `field` names it.
+absl::Status TooManyTokens(int tokens, int limit, std::string_view field = "text");
 
 }  // namespace kith::engine
 

@@ -126,17 +126,18 @@ bool IsBlank(std::string_view text) {
   return true;
 }
 
-absl::Status ValidateText(std::string_view text, const Limits& limits) {
+absl::Status ValidateText(std::string_view text, const Limits& limits, std::string_view field) {
   if (text.size() > limits.text_bytes) {
-    return InvalidArgument(reason::kTextTooLong, "text: {} bytes, the limit is {}", text.size(),
-                           limits.text_bytes)
-        .Field("text")
+    return InvalidArgument(reason::kTextTooLong, "{}: {} bytes, the limit is {}", field,
+                           text.size(), limits.text_bytes)
+        .Field(std::string(field))
         .With("bytes", text.size())
         .With("limit", limits.text_bytes);
   }
-  KITH_RETURN_IF_ERROR(ValidateUtf8(text, "text"));
+  KITH_RETURN_IF_ERROR(ValidateUtf8(text, field));
   if (IsBlank(text)) {
-    return InvalidArgument(reason::kEmptyText, "text: nothing to embed").Field("text");
+    return InvalidArgument(reason::kEmptyText, "{}: nothing to embed", field)
+        .Field(std::string(field));
   }
   return absl::OkStatus();
 }

@@ -28,8 +28,9 @@ absl::Status ValidateDocumentId(std::string_view id, const Limits& limits);
 // names it.
 absl::Status ValidateClientId(std::string_view id, size_t bytes_max, std::string_view field);
 
-// UTF-8, at most limits.text_bytes, not blank.
-absl::Status ValidateText(std::string_view text, const Limits& limits);
+// UTF-8, at most limits.text_bytes, not blank; `field` names it.
+absl::Status ValidateText(std::string_view text, const Limits& limits,
+                          std::string_view field = "text");
 
 absl::Status ValidateMetadata(const Metadata& metadata, const Limits& limits);
 

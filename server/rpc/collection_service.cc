@@ -17,8 +17,9 @@ grpc::ServerUnaryReactor* CollectionService::CreateCollection(Context* context,
       [](const auto& call) -> absl::Status {
         KITH_ASSIGN_OR_RETURN(auto spec, ReadCollection(call->request()));
         return OnExecutor(call, [spec = std::move(spec)](auto& call) -> absl::Status {
-          KITH_ASSIGN_OR_RETURN(const auto info, call.database().CreateCollection(spec));
-          WriteCollection(info, call.response()->mutable_collection());
+          const auto info = call.database().CreateCollection(spec);
+          if (!info.ok()) return AtCollection(info.status());
+          WriteCollection(*info, call.response()->mutable_collection());
           return absl::OkStatus();
         });
       });
@@ -67,9 +68,10 @@ grpc::ServerUnaryReactor* CollectionService::UpdateCollection(Context* context,
       [](const auto& call) -> absl::Status {
         KITH_ASSIGN_OR_RETURN(auto update, ReadUpdate(call->request()));
         return OnExecutor(call, [update = std::move(update)](auto& call) -> absl::Status {
-          KITH_ASSIGN_OR_RETURN(const auto info, call.database().UpdateCollection(
-                                                     call.request().collection().name(), update));
-          WriteCollection(info, call.response()->mutable_collection());
+          const auto info =
+              call.database().UpdateCollection(call.request().collection().name(), update);
+          if (!info.ok()) return AtCollection(info.status());
+          WriteCollection(*info, call.response()->mutable_collection());
           return absl::OkStatus();
         });
       });

@@ -194,8 +194,10 @@ absl::Status IngestCall::OnStart(v1::IngestStart* start) {
   KITH_ASSIGN_OR_RETURN(auto truncation, ReadTruncation(start->truncation(), "start.truncation"));
   KITH_ASSIGN_OR_RETURN(const auto collection, database_->Find(start->collection()));
   resumable_ = !start->stream_id().empty();
-  KITH_ASSIGN_OR_RETURN(session_, collection->Ingest(std::move(*start->mutable_stream_id()),
-                                                     durability, truncation, call_));
+  auto session =
+      collection->Ingest(std::move(*start->mutable_stream_id()), durability, truncation, call_);
+  if (!session.ok()) return InField(session.status(), "start");
+  session_ = *std::move(session);
   const engine::IngestPace pace = session_->pace();
   {
     absl::MutexLock lock(&mu_);

@@ -1,5 +1,7 @@
 #include "server/rpc/translate_collections.h"
 
+#include <utility>
+
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/rpc/status.h"
@@ -143,6 +145,13 @@ absl::StatusOr<engine::CollectionUpdate> ReadUpdate(const v1::UpdateCollectionRe
     KITH_ASSIGN_OR_RETURN(out.default_durability, ReadDurabilityOf(in));
   }
   return out;
+}
+
+absl::Status AtCollection(absl::Status status) {
+  const std::string field = DetailsOf(status).field;
+  if (field.empty()) return status;  // no field is at fault
+  return InField(std::move(status),
+                 field == "dimension" ? "collection.vector_spaces[0]" : "collection");
 }
 
 void WriteCollection(const engine::CollectionInfo& info, v1::Collection* out) {

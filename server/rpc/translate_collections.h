@@ -18,6 +18,9 @@ absl::StatusOr<engine::CollectionSpec> ReadCollection(const v1::CreateCollection
 // Without a mask, the fields that are set. An unknown path, or nothing to change, is an error.
 absl::StatusOr<engine::CollectionUpdate> ReadUpdate(const v1::UpdateCollectionRequest& in);
 
+// The engine's refusal of a spec or an update, with the path of the field in these requests.
+absl::Status AtCollection(absl::Status status);
+
 void WriteCollection(const engine::CollectionInfo& info, v1::Collection* out);
 void WriteStats(const std::string& name, const engine::CollectionStats& stats,
                 v1::GetCollectionStatsResponse* out);

@@ -25,6 +25,8 @@ TEST(ErrorTest, CarriesReasonFieldMetadataAndRetryAdvice) {
 TEST(ErrorTest, InFieldCompletesAPathFromTheOutside) {
   absl::Status inner = InvalidArgument(reason::kEmptyText, "nothing to embed").Field("text");
   EXPECT_EQ(DetailsOf(InField(inner, "documents[1]")).field, "documents[1].text");
+  absl::Status part = InvalidArgument(reason::kVectorNotFinite, "NaN").Field("[17]");
+  EXPECT_EQ(DetailsOf(InField(part, "vector")).field, "vector[17]");
   EXPECT_TRUE(InField(absl::OkStatus(), "documents[1]").ok());
 }
 

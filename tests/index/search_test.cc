@@ -329,7 +329,7 @@ TEST(SearchErrorTest, BadRequestsAreRefusedByReason) {
       {{}, 1, "DIMENSION_MISMATCH", "queries"},
       {{1}, 1, "DIMENSION_MISMATCH", "queries"},
       {{1, 2, 3}, 1, "DIMENSION_MISMATCH", "queries"},
-      {{1, 2, NAN, 4}, 1, "VECTOR_NOT_FINITE", "queries[1].[0]"},
+      {{1, 2, NAN, 4}, 1, "VECTOR_NOT_FINITE", "queries[1][0]"},
       {{0, 0}, 1, "ZERO_VECTOR", "queries[0]"},
       {{1, 2}, 0, "LIMIT_OUT_OF_RANGE", "k"},
   };

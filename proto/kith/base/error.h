@@ -165,13 +165,14 @@ inline ErrorDetails DetailsOf(const absl::Status& status) {
 }
 
 // The same status with `path` put before its field path: a caller that knows the larger message
-// ("documents[3]") completes what the callee knew ("vector").
+// ("documents[3]") completes what the callee knew ("vector", or "[17]" for a part of it).
 inline absl::Status InField(absl::Status status, std::string_view path) {
   if (status.ok()) return status;
   std::string field(path);
   if (auto inner = status.GetPayload(internal::kFieldUrl)) {
-    field += '.';
-    field += std::string(*inner);
+    const std::string part(*inner);
+    if (!part.starts_with('[')) field += '.';
+    field += part;
   }
   status.SetPayload(internal::kFieldUrl, absl::Cord(field));
   return status;
