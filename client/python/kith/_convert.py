@@ -1,0 +1,263 @@
+"""From messages to dataclasses and back: one function a type, and no more."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Iterable, Mapping, Optional, TypeVar
+
+from kith import enums, types, vectors
+from kith import metadata as metadata_
+from kith.errors import error_of_number
+from kith.v1 import (
+    admin_service_pb2, collection_service_pb2, common_pb2, document_service_pb2, operation_pb2,
+    search_service_pb2,
+)  # fmt: skip
+
+T = TypeVar("T")
+E = TypeVar("E", bound=enums.WireEnum)
+
+_time = metadata_.timestamp_from_proto
+
+
+def enum_name(kind: type[E], value: E | str) -> str:
+    """A member or its plain string, as the name that a message takes. ValueError for another word."""
+    return kind(value).to_proto()
+
+
+def same_fields(kind: type[T], message: Any, /, **others: Any) -> T:
+    """A dataclass whose fields are named as the message's; `others` are those that need converting."""
+    plain = {
+        field.name: getattr(message, field.name)
+        for field in dataclasses.fields(kind)  # type: ignore[arg-type]
+        if field.name not in others
+    }
+    return kind(**plain, **others)
+
+
+# --- Shared ---
+
+
+def token(message: Any, field: str = "commit_token") -> Optional[types.CommitToken]:
+    if not message.HasField(field):
+        return None
+    return same_fields(types.CommitToken, getattr(message, field))
+
+
+def token_to_proto(value: Optional[types.CommitToken]) -> Optional[common_pb2.CommitToken]:
+    return None if value is None else common_pb2.CommitToken(**dataclasses.asdict(value))
+
+
+def passage(message: common_pb2.Passage) -> types.Passage:
+    return same_fields(types.Passage, message)
+
+
+def durability(number: int) -> enums.Durability:
+    return enums.Durability.from_proto(common_pb2.Durability, number)
+
+
+def splitter_to_proto(
+    options: Optional[types.SplitterOptions],
+) -> Optional[common_pb2.SplitterOptions]:
+    if options is None:
+        return None
+    return common_pb2.SplitterOptions(
+        kind=enum_name(enums.SplitterKind, options.kind),
+        max_tokens=options.max_tokens,
+        overlap_tokens=options.overlap_tokens,
+    )
+
+
+def _splitter(message: common_pb2.SplitterOptions) -> types.SplitterOptions:
+    return types.SplitterOptions(
+        kind=enums.SplitterKind.from_proto(common_pb2.SplitterKind, message.kind),
+        max_tokens=message.max_tokens,
+        overlap_tokens=message.overlap_tokens if message.HasField("overlap_tokens") else None,
+    )
+
+
+# --- Collections ---
+
+
+def collection(message: collection_service_pb2.Collection) -> types.Collection:
+    return same_fields(
+        types.Collection,
+        message,
+        vector_space=_vector_space(message.vector_spaces[0]),
+        splitter=_splitter(message.options.splitter),
+        default_durability=durability(message.options.default_durability),
+        create_time=_time(message.create_time),
+        update_time=_time(message.update_time),
+        state=enums.CollectionState.from_proto(
+            collection_service_pb2.CollectionState, message.state
+        ),
+    )
+
+
+def _vector_space(message: collection_service_pb2.VectorSpace) -> types.VectorSpace:
+    return same_fields(
+        types.VectorSpace,
+        message,
+        metric=enums.Metric.from_proto(common_pb2.Metric, message.metric),
+    )
+
+
+def stats(message: collection_service_pb2.GetCollectionStatsResponse) -> types.CollectionStats:
+    return same_fields(
+        types.CollectionStats,
+        message,
+        commit_token=token(message),
+        fields={
+            name: enums.FieldType.from_proto(collection_service_pb2.FieldType, number)
+            for name, number in message.fields.items()
+        },
+    )
+
+
+# --- Documents ---
+
+
+def as_input(document: types.DocumentInput | Mapping[str, Any]) -> types.DocumentInput:
+    """A plain dict with the same keys is a document too."""
+    if isinstance(document, types.DocumentInput):
+        return document
+    return types.DocumentInput(**document)
+
+
+def input_to_proto(document: types.DocumentInput) -> document_service_pb2.DocumentInput:
+    message = document_service_pb2.DocumentInput(
+        id=document.id,
+        text=document.text,
+        vector=None if document.vector is None else vectors.to_proto(document.vector),
+        vector_fingerprint=document.vector_fingerprint,
+        if_match=document.if_match,
+        if_none_match=document.if_none_match,
+    )
+    metadata_.fill(document.metadata, message.metadata)
+    return message
+
+
+def delete_to_proto(item: str | types.DocumentDelete) -> document_service_pb2.DocumentDelete:
+    if isinstance(item, str):
+        return document_service_pb2.DocumentDelete(id=item)
+    return document_service_pb2.DocumentDelete(id=item.id, if_match=item.if_match)
+
+
+def document_select(
+    select: Optional[types.Select],
+) -> Optional[document_service_pb2.DocumentSelector]:
+    if select is None:
+        return None
+    return document_service_pb2.DocumentSelector(**dataclasses.asdict(select))
+
+
+def document(message: document_service_pb2.Document) -> types.Document:
+    return same_fields(
+        types.Document,
+        message,
+        metadata=metadata_.from_proto(message.metadata),
+        passages=[passage(item) for item in message.passages],
+        vectors=[vectors.from_proto(item) for item in message.vectors],
+        create_time=_time(message.create_time),
+        update_time=_time(message.update_time),
+    )
+
+
+def upsert_results(
+    messages: Iterable[document_service_pb2.UpsertResult],
+) -> list[types.UpsertResult]:
+    return [same_fields(types.UpsertResult, message) for message in messages]
+
+
+# --- Search ---
+
+
+def search_to_proto(
+    query: types.SearchQuery,
+    collection_name: str = "",
+    at_least: Optional[types.CommitToken] = None,
+) -> search_service_pb2.SearchRequest:
+    given = [name for name in ("text", "vector", "document_id") if getattr(query, name) is not None]
+    if len(given) != 1:
+        raise ValueError(f"exactly one of text, vector and document_id asks, got {given or 'none'}")
+    select = query.select
+    if select is not None and select.passages:
+        raise ValueError("Select.passages is for documents: every hit names its passage")
+    return search_service_pb2.SearchRequest(
+        collection=collection_name,
+        query=search_service_pb2.Query(
+            text=query.text,
+            vector=None if query.vector is None else vectors.to_proto(query.vector),
+            document_id=query.document_id,
+        ),
+        limit=query.limit,
+        offset=query.offset,
+        select=None
+        if select is None
+        else search_service_pb2.SearchSelector(
+            text=select.text, metadata=select.metadata, vectors=select.vectors
+        ),
+        group_by=enum_name(enums.GroupBy, query.group_by),
+        passages_per_group=query.passages_per_group,
+        tuning=search_service_pb2.Tuning(exact=query.exact),
+        at_least=token_to_proto(at_least),
+        truncation=enum_name(enums.Truncation, query.truncation),
+    )
+
+
+def search_response(message: search_service_pb2.SearchResponse) -> types.SearchResponse:
+    return types.SearchResponse(
+        hits=[_hit(hit) for hit in message.hits],
+        strategy=enums.Strategy.from_proto(search_service_pb2.Strategy, message.strategy),
+        exhausted=message.exhausted,
+        metric=enums.Metric.from_proto(common_pb2.Metric, message.metric),
+        usage=same_fields(types.SearchUsage, message.usage),
+        commit_token=token(message),
+    )
+
+
+def _hit(message: search_service_pb2.SearchHit) -> types.SearchHit:
+    return same_fields(
+        types.SearchHit,
+        message,
+        passage=passage(message.passage),
+        metadata=metadata_.from_proto(message.metadata),
+        vector=_optional_vector(message),
+        passages=[
+            same_fields(
+                types.ScoredPassage,
+                item,
+                passage=passage(item.passage),
+                vector=_optional_vector(item),
+            )
+            for item in message.passages
+        ],
+    )
+
+
+def _optional_vector(message: Any) -> Optional[vectors.Vector]:
+    return vectors.from_proto(message.vector) if message.HasField("vector") else None
+
+
+# --- The server ---
+
+
+def server_info(message: admin_service_pb2.GetServerInfoResponse) -> types.ServerInfo:
+    return same_fields(
+        types.ServerInfo,
+        message,
+        start_time=_time(message.start_time),
+        limits=same_fields(types.Limits, message.limits),
+    )
+
+
+def operation(message: operation_pb2.Operation) -> types.Operation:
+    failed = message.state == operation_pb2.OPERATION_STATE_FAILED
+    return same_fields(
+        types.Operation,
+        message,
+        kind=enums.OperationKind.from_proto(operation_pb2.OperationKind, message.kind),
+        state=enums.OperationState.from_proto(operation_pb2.OperationState, message.state),
+        error=error_of_number(message.error_code, message.error_message) if failed else None,
+        create_time=_time(message.create_time),
+        update_time=_time(message.update_time),
+    )

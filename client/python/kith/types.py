@@ -1,0 +1,345 @@
+"""What goes into calls and what comes back, as dataclasses. proto/kith/v1 documents every field.
+
+What a program makes itself: DocumentInput, DocumentDelete, Select, SplitterOptions, SearchQuery.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from typing import Optional
+
+from kith.enums import (
+    CollectionState, Durability, FieldType, GroupBy, Metric, OperationKind, OperationState,
+    SplitterKind, Strategy, Truncation,
+)  # fmt: skip
+from kith.errors import Error
+from kith.metadata import Metadata, MetadataValue
+from kith.vectors import Vector, VectorLike
+
+# --- Shared ---
+
+
+@dataclasses.dataclass(frozen=True)
+class CommitToken:
+    """Names a commit. A read with `at_least` set to the token of a write sees that write."""
+
+    shard: str
+    epoch: int
+    sequence: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Select:
+    """Which parts of documents, or of hits, a read returns."""
+
+    text: bool = False
+    metadata: bool = False
+    passages: bool = False  # of documents only: every hit names its passage
+    vectors: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Passage:
+    """A part of a document's text that is encoded as one vector."""
+
+    index: int
+    begin_byte: int  # offsets into the UTF-8 text; see text_in
+    end_byte: int
+    heading_path: str
+    token_count: int
+
+    def text_in(self, document_text: str) -> str:
+        """The passage, cut out of its document's text."""
+        return document_text.encode()[self.begin_byte : self.end_byte].decode()
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitterOptions:
+    """How texts are cut. 0 and None stand for the server's defaults: 256 tokens, 32 of overlap."""
+
+    kind: SplitterKind | str = SplitterKind.MARKDOWN
+    max_tokens: int = 0
+    overlap_tokens: Optional[int] = None
+
+
+# --- Collections ---
+
+
+@dataclasses.dataclass(frozen=True)
+class VectorSpace:
+    name: str
+    encoder: str  # empty: clients bring their own vectors
+    dimension: int
+    metric: Metric
+    encoder_fingerprint: str
+    query_prompt: str
+    passage_prompt: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Collection:
+    name: str
+    description: str
+    vector_space: VectorSpace
+    splitter: SplitterOptions
+    default_durability: Durability
+    etag: str
+    create_time: datetime.datetime
+    update_time: datetime.datetime
+    state: CollectionState
+
+
+@dataclasses.dataclass(frozen=True)
+class CollectionStats:
+    name: str
+    document_count: int
+    passage_count: int
+    text_bytes: int
+    segment_count: int
+    deleted_row_count: int
+    index_memory_bytes: int
+    disk_bytes: int
+    commit_token: Optional[CommitToken]  # None before the first write
+    history_hash: int
+    fields: dict[str, FieldType]
+
+
+# --- Documents ---
+
+
+@dataclasses.dataclass
+class DocumentInput:
+    """A document to write: a text, a vector, or both."""
+
+    id: str = ""  # empty: the server makes one
+    text: str = ""
+    vector: Optional[VectorLike] = None
+    metadata: Metadata = dataclasses.field(default_factory=dict)
+    vector_fingerprint: str = ""  # of the encoder that made the vector
+    if_match: str = ""  # write only over this etag
+    if_none_match: str = ""  # "*": write only what is not there; an etag: only over another one
+
+
+@dataclasses.dataclass(frozen=True)
+class DocumentDelete:
+    id: str
+    if_match: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+    """A document as it is stored. Parts that were not selected are empty."""
+
+    id: str
+    etag: str
+    text: str
+    metadata: dict[str, MetadataValue]
+    passages: list[Passage]
+    vectors: list[Vector]
+    create_time: datetime.datetime
+    update_time: datetime.datetime
+    text_bytes: int
+    passage_count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class UpsertResult:
+    id: str
+    etag: str
+    created: bool
+    passage_count: int
+    truncated: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class UpsertResponse:
+    results: list[UpsertResult]
+    commit_token: CommitToken
+    durability: Durability
+    encoded_token_count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class DeleteResponse:
+    deleted_count: int
+    missing_count: int
+    commit_token: Optional[CommitToken]
+    durability: Durability
+
+
+@dataclasses.dataclass(frozen=True)
+class GetResponse:
+    documents: list[Document]
+    missing_ids: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class IngestAck:
+    """What became of one batch of an ingestion. A refused batch does not end the stream."""
+
+    batch_number: int
+    documents: list[DocumentInput]  # of the batch
+    results: list[UpsertResult]  # one a document; empty if the batch was refused
+    error: Optional[Error]  # why the whole batch was refused
+    failed_document: Optional[int]  # which of the documents was at fault, if one was
+    commit_token: Optional[CommitToken]
+    durability: Durability
+
+
+# --- Search ---
+
+
+@dataclasses.dataclass
+class SearchQuery:
+    """One search: exactly one of text, vector and document_id asks."""
+
+    text: Optional[str] = None
+    vector: Optional[VectorLike] = None
+    document_id: Optional[str] = None
+    limit: int = 10
+    offset: int = 0
+    select: Optional[Select] = None  # None: text and metadata
+    group_by: GroupBy | str = GroupBy.PASSAGE
+    passages_per_group: int = 3
+    exact: bool = False
+    truncation: Truncation | str = Truncation.END
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredPassage:
+    passage: Passage
+    text: str
+    score: float
+    distance: float
+    vector: Optional[Vector]
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchHit:
+    document_id: str
+    passage: Passage  # the best one
+    text: str
+    metadata: dict[str, MetadataValue]
+    score: float  # higher is better
+    distance: float
+    vector: Optional[Vector]
+    passages: list[ScoredPassage]  # under GroupBy.DOCUMENT, the best first
+    etag: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchUsage:
+    encoded_token_count: int
+    query_truncated: bool
+    code_distance_count: int
+    exact_distance_count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchResponse:
+    hits: list[SearchHit]
+    strategy: Strategy
+    exhausted: bool  # fewer than limit + offset hits exist
+    metric: Metric
+    usage: SearchUsage
+    commit_token: Optional[CommitToken]  # of the state that was searched; None before the first write
+
+
+# --- The encoder ---
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedding:
+    vector: Vector
+    token_count: int
+    truncated: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodeResponse:
+    embeddings: list[Embedding]
+    fingerprint: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Token:
+    id: int
+    token: str
+    begin_byte: int
+    end_byte: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    name: str
+    is_default: bool
+    dimension: int
+    max_tokens: int
+    artifact_hash: str
+    fingerprint: str
+    architecture: str
+    normalised: bool
+    pooling: str
+    query_prompt: str
+    passage_prompt: str
+    precision: str
+    parameter_count: int
+    memory_bytes: int
+
+
+# --- The server ---
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What one request may hold."""
+
+    max_message_bytes: int
+    max_text_bytes: int
+    max_batch_documents: int
+    max_batch_passages: int
+    max_id_bytes: int
+    max_results: int
+    max_dimension: int
+    max_metadata_bytes: int
+    max_metadata_keys: int
+    max_collection_fields: int
+    max_batch_searches: int
+    max_encode_texts: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerInfo:
+    version: str
+    data_folder_id: str
+    format_version: int
+    start_time: datetime.datetime
+    collection_count: int
+    loading_collection_count: int
+    memory_budget_bytes: int
+    memory_used_bytes: int
+    index_kernels: str
+    encoder_kernels: str
+    default_encoder: str
+    limits: Limits
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """Long work that outlives a call."""
+
+    id: str
+    kind: OperationKind
+    target: str
+    state: OperationState
+    phase: str
+    done: int
+    total: int  # 0 while it is unknown
+    error: Optional[Error]  # why it failed
+    create_time: datetime.datetime
+    update_time: datetime.datetime
+
+    @property
+    def ended(self) -> bool:
+        return self.state is not OperationState.RUNNING
