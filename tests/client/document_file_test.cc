@@ -7,7 +7,7 @@
 #include "client/cpp/vector.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/client/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace kith::cli {
 namespace {

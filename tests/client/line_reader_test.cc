@@ -5,7 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/client/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace kith::cli {
 namespace {
@@ -51,7 +51,7 @@ TEST_F(LineReaderTest, LinesLongerThanTheBufferAreWhole) {
 }
 
 TEST_F(LineReaderTest, WhatCannotBeReadIsNamed) {
-  const auto missing = LineReader::Open(folder_.path() + "/missing");
+  const auto missing = LineReader::Open(folder_.Join("missing"));
   EXPECT_EQ(missing.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(missing.status().message()),
               HasSubstr("/missing: cannot read it: No such"));

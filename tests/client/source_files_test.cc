@@ -6,7 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/client/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace kith::cli {
 namespace {
@@ -44,14 +44,14 @@ TEST(SourceFilesTest, AFileNamedItselfHasItsNameAsId) {
 TEST(SourceFilesTest, LinksToFoldersAreNotFollowed) {
   TempFolder folder;
   folder.Write("a.md", "x");
-  std::filesystem::create_directory_symlink(folder.path(), folder.path() + "/loop");
+  std::filesystem::create_directory_symlink(folder.path(), folder.path() / "loop");
   EXPECT_THAT(IdsOf(FindSourceFiles({folder.path()}).value()), testing::ElementsAre("a.md"));
 }
 
 TEST(SourceFilesTest, MissingPathsAndUnknownKindsAreRefused) {
   TempFolder folder;
   const std::string binary = folder.Write("program.bin", "x");
-  for (const std::string& path : {folder.path() + "/missing.md", binary}) {
+  for (const std::string& path : {folder.Join("missing.md"), binary}) {
     const auto found = FindSourceFiles({path});
     EXPECT_EQ(found.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(found.status().message()), testing::StartsWith(path + ": "));

@@ -67,38 +67,24 @@ class RandomTensors {
 
 }  // namespace
 
-ModelDir::ModelDir() {
-  std::string name = (fs::temp_directory_path() / "kith-model-XXXXXX").string();
-  KITH_CHECK(::mkdtemp(name.data()) != nullptr, "the test can make a temporary folder");
-  path_ = name;
-}
-
-ModelDir::~ModelDir() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
 void ModelDir::CopyReference(std::string_view name) {
-  fs::copy(fs::path(KITH_TEST_DATA) / "encoder" / name, path_,
+  fs::copy(fs::path(KITH_TEST_DATA) / "encoder" / name, path(),
            fs::copy_options::recursive | fs::copy_options::overwrite_existing);
   Remove("golden.jsonl");
 }
 
 void ModelDir::Write(const std::string& file, std::string_view content) {
-  fs::create_directories((path_ / file).parent_path());
-  std::ofstream out(path_ / file, std::ios::binary | std::ios::trunc);
-  out.write(content.data(), static_cast<std::streamsize>(content.size()));
-  KITH_CHECK(out.good(), "the test can write its files");
+  folder_.Write(file, content);
 }
 
 std::string ModelDir::Read(const std::string& file) const {
-  std::ifstream in(path_ / file, std::ios::binary);
+  std::ifstream in(path() / file, std::ios::binary);
   std::ostringstream content;
   content << in.rdbuf();
   return content.str();
 }
 
-void ModelDir::Remove(const std::string& file) { fs::remove_all(path_ / file); }
+void ModelDir::Remove(const std::string& file) { fs::remove_all(path() / file); }
 
 void ModelDir::Edit(const std::string& file, const json& changes) {
   json root = json::parse(Read(file));

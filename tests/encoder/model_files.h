@@ -12,21 +12,17 @@
 #include <vector>
 
 #include "nlohmann/json.hpp"
+#include "tests/support/temp_folder.h"
 
 namespace kith::encoder::testing {
 
-// A model directory that vanishes with this object.
+// A model directory that vanishes with this object; empty at first.
 class ModelDir {
  public:
-  ModelDir();  // empty
-  ~ModelDir();
-  ModelDir(const ModelDir&) = delete;
-  ModelDir& operator=(const ModelDir&) = delete;
-
   // A copy of tests/data/encoder/<name>, without its golden lines.
   void CopyReference(std::string_view name);
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return folder_.path(); }
   void Write(const std::string& file, std::string_view content);
   std::string Read(const std::string& file) const;
   void Remove(const std::string& file);
@@ -34,7 +30,7 @@ class ModelDir {
   void Edit(const std::string& file, const nlohmann::json& changes);
 
  private:
-  std::filesystem::path path_;
+  const TempFolder folder_;
 };
 
 struct Tensor {

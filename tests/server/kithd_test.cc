@@ -2,19 +2,15 @@
 // low limit of descriptors.
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -25,85 +21,13 @@
 #include "nlohmann/json.hpp"
 #include "server/net/endpoint.h"
 #include "test_server.h"
+#include "tests/support/kithd_process.h"
+#include "tests/support/temp_folder.h"
 
 namespace kith::rpc {
 namespace {
 
 using testing::HasSubstr;
-
-// A running kithd, and what it writes.
-class Kithd {
- public:
-  Kithd(const TestFolder& folder, const std::string& name, std::vector<std::string> arguments,
-        rlim_t descriptors = 0)
-      : output_((folder.path() / (name + ".out")).string()) {
-    arguments.insert(arguments.begin(), KITHD);
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    std::filesystem::remove(output_);  // of the one before
-    pid_ = fork();
-    if (pid_ == 0) {
-      const int out = open(output_.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
-      dup2(out, STDOUT_FILENO);
-      dup2(out, STDERR_FILENO);
-      if (descriptors != 0) {
-        const rlimit limit{descriptors, descriptors};
-        setrlimit(RLIMIT_NOFILE, &limit);
-      }
-      execv(KITHD, argv.data());
-      _exit(127);
-    }
-  }
-  ~Kithd() {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
-    }
-  }
-
-  void Signal(int signal) { kill(pid_, signal); }
-
-  // Waits for the end; the exit code, or -signal.
-  int Wait() {
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  }
-
-  std::string output() const {
-    std::ostringstream text;
-    text << std::ifstream(output_).rdbuf();
-    return text.str();
-  }
-
-  // The address that it says it listens on; empty if it ends before.
-  std::string WaitUntilListening() { return WaitForLine("listening"); }
-  std::string WaitUntilServing() { return WaitForLine("serving"); }
-
- private:
-  std::string WaitForLine(const std::string& message) {
-    while (true) {
-      std::ifstream file(output_);
-      for (std::string line; std::getline(file, line);) {
-        const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-        if (json.is_object() && json.value("message", "") == message) {
-          return json.value("address", "");
-        }
-      }
-      siginfo_t info{};
-      if (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-          info.si_pid != 0) {
-        return {};
-      }
-      poll(nullptr, 0, 10);
-    }
-  }
-
-  const std::string output_;
-  pid_t pid_ = -1;
-};
 
 class KithdTest : public testing::Test {
  protected:
@@ -116,12 +40,12 @@ class KithdTest : public testing::Test {
   }
   std::string data_dir() const { return (folder_.path() / "data").string(); }
 
-  TestFolder folder_;
+  TempFolder folder_;
 };
 
 TEST_F(KithdTest, StopsInOrderOnSigterm) {
   for (int signal : {SIGTERM, SIGINT}) {
-    Kithd kithd(folder_, "kithd", Arguments());
+    KithdProcess kithd(folder_.path() / "kithd.out", Arguments());
     const std::string address = kithd.WaitUntilServing();
     ASSERT_NE(address, "") << kithd.output();
     const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
@@ -133,7 +57,7 @@ TEST_F(KithdTest, StopsInOrderOnSigterm) {
 }
 
 TEST_F(KithdTest, EveryLineOfTheLogIsJson) {
-  Kithd kithd(folder_, "kithd", Arguments({"--log-level=debug"}));
+  KithdProcess kithd(folder_.path() / "kithd.out", Arguments({"--log-level=debug"}));
   const std::string address = kithd.WaitUntilServing();
   ASSERT_NE(address, "") << kithd.output();
   const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
@@ -189,24 +113,24 @@ TEST_F(KithdTest, WhatIsWrongIsSaidAndHasItsExitCode) {
       std::erase_if(arguments, [&](const std::string& a) { return a.starts_with(flag + "="); });
       arguments.push_back(argument);
     }
-    Kithd kithd(folder_, "kithd", arguments);
+    KithdProcess kithd(folder_.path() / "kithd.out", arguments);
     EXPECT_EQ(kithd.Wait(), c.exit_code) << c.name << "\n" << kithd.output();
     EXPECT_THAT(kithd.output(), HasSubstr(c.sentence)) << c.name;
   }
 }
 
 TEST_F(KithdTest, APortInUseAndADataFolderInUseAreSaid) {
-  Kithd first(folder_, "first", Arguments());
+  KithdProcess first(folder_.path() / "first.out", Arguments());
   const std::string address = first.WaitUntilServing();
   ASSERT_NE(address, "") << first.output();
 
-  Kithd port(folder_, "port",
-             {"--grpc-address=" + address, "--no-encoder",
-              "--data-dir=" + (folder_.path() / "other").string()});
+  KithdProcess port(folder_.path() / "port.out",
+                    {"--grpc-address=" + address, "--no-encoder",
+                     "--data-dir=" + (folder_.path() / "other").string()});
   EXPECT_EQ(port.Wait(), 1);
   EXPECT_THAT(port.output(), HasSubstr("the port is in use"));
 
-  Kithd data(folder_, "data-in-use", Arguments());
+  KithdProcess data(folder_.path() / "data-in-use.out", Arguments());
   EXPECT_EQ(data.Wait(), 3);
   EXPECT_THAT(data.output(), HasSubstr(data_dir()));
 
@@ -216,7 +140,7 @@ TEST_F(KithdTest, APortInUseAndADataFolderInUseAreSaid) {
 
 // CVE-2023-4785: gRPC's own listener never recovers from this.
 TEST_F(KithdTest, AFloodOfConnectionsPassesAndServiceGoesOn) {
-  Kithd kithd(folder_, "kithd", Arguments(), /*descriptors=*/120);
+  KithdProcess kithd(folder_.path() / "kithd.out", Arguments(), /*descriptors=*/120);
   const std::string address = kithd.WaitUntilServing();
   ASSERT_NE(address, "") << kithd.output();
   const auto endpoint = net::ParseEndpoint(address);

@@ -24,16 +24,6 @@ std::string CodeName(grpc::StatusCode code) {
 
 }  // namespace
 
-TestFolder::TestFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "kith-test-XXXXXX").string();
-  path_ = mkdtemp(pattern.data());
-}
-
-TestFolder::~TestFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 std::string TinyModel() { return KITH_TEST_DATA "/encoder/tiny-bert-mean"; }
 
 std::unique_ptr<grpc::ClientContext> NewContext() {

@@ -24,18 +24,9 @@
 #include "server/config/config.h"
 #include "server/server.h"
 #include "server/telemetry/log.h"
+#include "tests/support/temp_folder.h"
 
 namespace kith::rpc {
-
-class TestFolder {
- public:
-  TestFolder();
-  ~TestFolder();
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // The tiny model of tests/data.
 std::string TinyModel();
@@ -74,7 +65,7 @@ class ServerTest : public testing::Test {
   grpc::Status Search(const v1::SearchRequest& request, v1::SearchResponse* response = nullptr);
   uint64_t Count(const std::string& collection);
 
-  TestFolder folder_;
+  TempFolder folder_;
   telemetry::Log log_{config::LogFormat::kJson, telemetry::LogLevel::kError};
   std::unique_ptr<server::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;

@@ -58,7 +58,7 @@ class CommitBatchTest : public ::testing::Test {
     return store_->Commit(batch, Durability::kSynced);
   }
 
-  TemporaryFolder folder_;
+  TempFolder folder_;
   std::unique_ptr<Store> store_;
 };
 
@@ -192,7 +192,7 @@ TEST_F(CommitBatchTest, AShardIsNotCommittedWithoutItsOwnState) {
   batch.Begin(1, 3, batch.End());
   refused("does not follow");
 
-  TemporaryFolder other_folder;
+  TempFolder other_folder;
   auto other = Store::Open(SmallOptions(other_folder.path()));
   ASSERT_OK(other);
   CommitBatch foreign(**other);

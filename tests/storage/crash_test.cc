@@ -55,7 +55,7 @@ std::string RunAndKill(const std::string& data_dir, uint64_t seed, size_t acknow
 
 TEST(CrashTest, WhatWasAcknowledgedSurvivesKillingTheProcessAtAnyMoment) {
   std::mt19937_64 random(TestSeed());
-  TemporaryFolder folder;
+  TempFolder folder;
   ExpectedDocuments acknowledged;
   size_t commits = 0;
   for (int round = 0; round < 20; ++round) {

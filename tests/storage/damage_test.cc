@@ -67,7 +67,7 @@ class DamageTest : public ::testing::Test {
     return state.sequence();
   }
 
-  TemporaryFolder folder_;
+  TempFolder folder_;
   std::string log_;
   std::vector<uint64_t> ends_;
   std::vector<ExpectedDocuments> expected_;

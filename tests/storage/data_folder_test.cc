@@ -33,7 +33,7 @@ std::vector<std::string> Names(const std::string& folder) {
 }
 
 TEST(DataFolderTest, ANewFolderIsMadeWithItsParentsForItsOwnerOnly) {
-  TemporaryFolder folder;
+  TempFolder folder;
   const std::string path = folder.Join("a/b/data");
   EXPECT_FAILS(OpenStatus(path, false), absl::StatusCode::kNotFound, reason::kStorageError);
   EXPECT_FALSE(std::filesystem::exists(path));
@@ -45,7 +45,7 @@ TEST(DataFolderTest, ANewFolderIsMadeWithItsParentsForItsOwnerOnly) {
 }
 
 TEST(DataFolderTest, ASecondOpeningIsRefusedNamingFolderAndProcess) {
-  TemporaryFolder folder;
+  TempFolder folder;
   auto store = Store::Open(SmallOptions(folder.path()));
   ASSERT_OK(store);
   const absl::Status refused = OpenStatus(folder.path());
@@ -57,15 +57,15 @@ TEST(DataFolderTest, ASecondOpeningIsRefusedNamingFolderAndProcess) {
 }
 
 TEST(DataFolderTest, TwoFoldersDifferAndOneStaysItself) {
-  TemporaryFolder one;
-  TemporaryFolder two;
+  TempFolder one;
+  TempFolder two;
   const Uuid first = (*Store::Open(SmallOptions(one.path())))->uuid();
   EXPECT_NE(first, (*Store::Open(SmallOptions(two.path())))->uuid());
   EXPECT_EQ(first, (*Store::Open(SmallOptions(one.path())))->uuid());
 }
 
 TEST(DataFolderTest, AForeignFolderIsRefusedAndLeftAsItWas) {
-  TemporaryFolder folder;
+  TempFolder folder;
   WriteBytes(folder.Join("thesis.txt"), "precious");
   const absl::Status refused = OpenStatus(folder.path());
   EXPECT_FAILS(refused, absl::StatusCode::kFailedPrecondition, reason::kFormatVersion);
@@ -74,7 +74,7 @@ TEST(DataFolderTest, AForeignFolderIsRefusedAndLeftAsItWas) {
 }
 
 TEST(DataFolderTest, AnEmptyFolderIsTakenOnlyIfItMayBeCreated) {
-  TemporaryFolder folder;
+  TempFolder folder;
   EXPECT_FAILS(OpenStatus(folder.path(), false), absl::StatusCode::kNotFound,
                reason::kStorageError);
   EXPECT_TRUE(Names(folder.path()).empty());
@@ -85,7 +85,7 @@ TEST(DataFolderTest, AnEmptyFolderIsTakenOnlyIfItMayBeCreated) {
 }
 
 TEST(DataFolderTest, ACreationThatDiedHalfWayIsFinished) {
-  TemporaryFolder folder;
+  TempFolder folder;
   ASSERT_OK(DataFolder::Open(folder.path(), true));  // the database was never made
   EXPECT_OK(OpenStatus(folder.path()));
   std::filesystem::remove_all(folder.Join("db"));  // but now it was
@@ -93,7 +93,7 @@ TEST(DataFolderTest, ACreationThatDiedHalfWayIsFinished) {
 }
 
 TEST(DataFolderTest, ANewerFormatIsRefusedWithBothVersions) {
-  TemporaryFolder folder;
+  TempFolder folder;
   ASSERT_OK(OpenStatus(folder.path()));
   std::string format = ReadBytes(folder.Join("FORMAT"));
   ASSERT_EQ(format.size(), 48U);
@@ -106,7 +106,7 @@ TEST(DataFolderTest, ANewerFormatIsRefusedWithBothVersions) {
 }
 
 TEST(DataFolderTest, EveryFlippedBitOfTheFormatFileIsRefused) {
-  TemporaryFolder folder;
+  TempFolder folder;
   ASSERT_OK(OpenStatus(folder.path()));
   const std::string whole = ReadBytes(folder.Join("FORMAT"));
   for (size_t bit = 0; bit < whole.size() * 8; ++bit) {
@@ -126,7 +126,7 @@ TEST(DataFolderTest, EveryFlippedBitOfTheFormatFileIsRefused) {
 
 // The example of docs/formats/data-folder.md: what is on disks already must stay readable.
 TEST(DataFolderTest, TheDocumentedFormatFileIsRead) {
-  TemporaryFolder folder;
+  TempFolder folder;
   std::string format("KITHDATA\1\0\0\0\2\0\0\0", 16);
   for (char i = 0; i < 16; ++i) format += i;
   format += std::string(8, '\0') + "\xf2\x74\xe9\x16\x60\xf0\xae\x70";
@@ -138,8 +138,8 @@ TEST(DataFolderTest, TheDocumentedFormatFileIsRead) {
 }
 
 TEST(DataFolderTest, ADatabaseOfAnotherFolderIsRefused) {
-  TemporaryFolder one;
-  TemporaryFolder two;
+  TempFolder one;
+  TempFolder two;
   ASSERT_OK(OpenStatus(one.path()));
   ASSERT_OK(OpenStatus(two.path()));
   std::filesystem::remove_all(one.Join("db"));
@@ -148,7 +148,7 @@ TEST(DataFolderTest, ADatabaseOfAnotherFolderIsRefused) {
 }
 
 TEST(DataFolderTest, APathThatIsAFileIsRefusedInASentence) {
-  TemporaryFolder folder;
+  TempFolder folder;
   WriteBytes(folder.Join("file"), "");
   for (const std::string path : {"file", "file/data"}) {
     const absl::Status refused = OpenStatus(folder.Join(path));
@@ -160,7 +160,7 @@ TEST(DataFolderTest, APathThatIsAFileIsRefusedInASentence) {
 TEST(DataFolderTest, AFolderThatCannotBeWrittenIsPermissionDenied) {
   if (geteuid() == 0)
     GTEST_SKIP() << "root may write everywhere; ErrnoSaysWhatTheCallerShouldDo covers the code";
-  TemporaryFolder folder;
+  TempFolder folder;
   ASSERT_EQ(chmod(folder.path().c_str(), 0500), 0);
   EXPECT_FAILS(OpenStatus(folder.path()), absl::StatusCode::kPermissionDenied,
                reason::kStorageError);
@@ -180,7 +180,7 @@ TEST(DataFolderTest, ErrnoSaysWhatTheCallerShouldDo) {
 }
 
 TEST(AtomicFileTest, NothingChangesBeforeCommitAndNothingRemainsWithoutIt) {
-  TemporaryFolder folder;
+  TempFolder folder;
   const std::string path = folder.Join("file");
   ASSERT_OK(WriteFileAtomically(path, "old"));
   {

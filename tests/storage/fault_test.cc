@@ -39,7 +39,7 @@ class FaultTest : public ::testing::Test {
     EXPECT_OK(CheckShard(store_->Latest(), shard_->state(), kShard, expected_));
   }
 
-  TemporaryFolder folder_;
+  TempFolder folder_;
   FaultEnv fault_;
   uint64_t disk_reserve_bytes_ = 0;
   std::unique_ptr<Store> store_;

@@ -45,7 +45,7 @@ class ModelStoreTest : public ::testing::Test {
 
   const std::vector<std::string> files_ = {"model.safetensors", "config.json",
                                            "1_Pooling/config.json"};
-  TemporaryFolder folder_;
+  TempFolder folder_;
   std::unique_ptr<ModelStore> models_;
 };
 

@@ -44,7 +44,7 @@ class StoreTest : public ::testing::Test {
     return store_->Commit(batch, Durability::kSynced);
   }
 
-  TemporaryFolder folder_;
+  TempFolder folder_;
   std::unique_ptr<Store> store_;
   store::ShardState state_;
 };

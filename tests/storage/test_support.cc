@@ -24,18 +24,6 @@ absl::Status Differs(const std::string& what) {
 
 }  // namespace
 
-TemporaryFolder::TemporaryFolder() {
-  std::string pattern = std::filesystem::temp_directory_path().string() + "/kith-storage-XXXXXX";
-  const char* const made = mkdtemp(pattern.data());
-  KITH_CHECK(made != nullptr, "tests need a temporary folder");
-  path_ = made;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 uint64_t TestSeed() {
   const char* const given = std::getenv("KITH_TEST_SEED");
   const uint64_t seed =

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "kith/base/error.h"
 #include "storage/store.h"
+#include "tests/support/temp_folder.h"
 
 namespace kith::storage {
 
@@ -41,21 +42,6 @@ const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
     EXPECT_EQ(kith_status.code(), expected_code) << kith_status;                      \
     EXPECT_EQ(::kith::DetailsOf(kith_status).reason, expected_reason) << kith_status; \
   } while (false)
-
-// A folder that is removed with everything in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-  std::string Join(std::string_view name) const { return path_ + "/" + std::string(name); }
-
- private:
-  std::string path_;
-};
 
 // KITH_TEST_SEED from the environment, else a new one; printed, so that a failure can be repeated.
 uint64_t TestSeed();
