@@ -1,14 +1,19 @@
-"""Stage 5: the transformer, from the identity start (identity.py): three losses in every step.
+"""Stage 5: the transformer, from the table with its layers awake (identity.start). Up to four losses in every step:
 
-    InfoNCE over natural pairs                     keeps and improves retrieval
-    a margin between same and different meaning    teaches word order and negation, which no table can learn
-    regression on human scores                     keeps the cosine calibrated
+    meaning   a margin between same and different meaning: word order and negation, which no table can learn
+    scores    regression on human scores: keeps the cosine calibrated
+    keep      natural texts stay where the table has them: keeps retrieval, from few tokens
+    pairs     InfoNCE over natural pairs, in groups that are alike: improves retrieval, given many tokens
 
-What is kept is a running mean of the weights, which costs nothing and serves all three better than the last step.
+A CPU has the tokens for the first three with the embeddings frozen, a GPU for all. What is kept is a running mean of
+the weights, which costs nothing and serves better than the last step.
 """
 
 import contextlib
 import copy
+import dataclasses
+import os
+import tempfile
 import time
 
 import numpy as np
@@ -17,103 +22,177 @@ import torch.nn.functional as F
 
 from recipe import corpus, evaluation, identity, measures
 from recipe.meaning_pairs import TemplateMaker, from_passages, words_shared_with
+from recipe.neighbours import NeighbourSampler
 from recipe.sts import WORD_DROPOUT, ScoredPairs, squared_error
-from recipe.table import PairSampler, drop_words, info_nce
-from recipe.tokens import TrainingTexts
+from recipe.table import drop_words
+from recipe.tokens import HELD_BACK_PASSAGES, TrainingTexts
 from recipe.wordpiece import WordPiece
 
-DEFAULT_MINUTES = 40.0
-PAIRS, TRIPLES, SCORED = 128, 48, 32  # of one step
+
+@dataclasses.dataclass(frozen=True)
+class Mix:
+    """How many examples of each kind are in one step of one worker."""
+    squares: int
+    scored: int
+    kept: int
+    pairs: int
+    trains_embeddings: bool
+
+
+MIXES = {"cpu": Mix(squares=16, scored=12, kept=12, pairs=0, trains_embeddings=False),
+         "cuda": Mix(squares=64, scored=64, kept=64, pairs=256, trains_embeddings=True)}
+DEFAULT_MINUTES = 60.0
 QUERY_TOKENS, POSITIVE_TOKENS, SENTENCE_TOKENS = 32, 48, 48
-TEMPERATURE = 0.05
-MARGIN, MARGIN_SOFTNESS = 0.1, 0.05
-MEANING_WEIGHT, SCORE_WEIGHT = 1.0, 10.0
-LAYER_RATE, EMBEDDING_RATE = 6e-4, 3e-4
-WARM_UP_STEPS = 100
-MEAN_DECAY = 0.998  # of the weights' running mean, a step
-REAL_TRIPLES = 60_000
-REAL_SHARE = 0.35  # of the triples of a step
-HELD_BACK_TRIPLES = 500
+TEMPERATURE, TWIN_COSINE = 0.05, 0.9
+MARGIN, MARGIN_SOFTNESS = 0.02, 0.02
+RELATIVE_MARGIN, RELATIVE_SOFTNESS, RELATIVE_WEIGHT = 0.5, 0.25, 1.0
+SMALLEST_APART = 1e-3  # product of two distances
+WEIGHTS = {"meaning": 1.0, "scores": 10.0, "keep": 6.0, "pairs": 1.0}
+LAYER_RATE, EMBEDDING_RATE = 1e-3, 3e-4
+WARM_UP_STEPS = 50
+STEPS_BETWEEN_AVERAGES = 16  # of the workers' weights: busy cores need not wait for each other in every step
+MEAN_DECAY = 0.995  # of the weights' running mean, a step
+REAL_SQUARES = 60_000
+REAL_SHARE = 0.2  # of the squares of a step
+HELD_BACK_SQUARES = 200
+HELD_BACK_PAIRS = 200
 REPORT_SECONDS = 180
 
 
 class Examples:
-    """Batches of the three kinds as token ids with [CLS] and [SEP], and the held-back ones."""
+    """Batches of the kinds as token ids with [CLS] and [SEP], and the held-back ones."""
 
     def __init__(self, settings, rng):
         self._rng = rng
+        self._mix = MIXES[settings.device]
         self._tokenizer = WordPiece.from_file(settings.out / "vocab.txt")
         self._texts = TrainingTexts(settings)
-        self._sampler = PairSampler(self._texts, rng)
+        self._sampler = NeighbourSampler(self._texts, torch.load(settings.out / "table_sts.pt"), rng) if self._mix.pairs else None
         self._scored = ScoredPairs(settings)
-        self._scored_batches = self._scored.epochs(rng, SCORED)
+        self._scored_batches = self._scored.epochs(self._scored.training, rng, self._mix.scored)
         self._templates = TemplateMaker(rng)
-        real = from_passages(corpus.passages(settings.data), REAL_TRIPLES)
+        real = from_passages(corpus.passages(settings.data), REAL_SQUARES)
         real = [real[i] for i in np.random.default_rng(0).permutation(len(real))]
-        self._real, held_back_real = real[HELD_BACK_TRIPLES // 2:], real[:HELD_BACK_TRIPLES // 2]
+        self._real, held_back_real = real[HELD_BACK_SQUARES // 2:], real[:HELD_BACK_SQUARES // 2]
         made = TemplateMaker(np.random.default_rng(0))
-        self.held_back_triples = self._encode_triples(
-            held_back_real + [made.triple() for _ in range(HELD_BACK_TRIPLES - len(held_back_real))])
+        self.held_back_squares = self._encode_squares(
+            held_back_real + [made.square() for _ in range(HELD_BACK_SQUARES - len(held_back_real))])
         if shared := words_shared_with(evaluation.read_probe()):
             raise ValueError(f"the probe's words are in the lexicon: {shared}")
 
     def _close(self, ids, limit):
         return [self._tokenizer.cls_id, *ids[:limit - 2], self._tokenizer.sep_id]
 
-    def _encode_triples(self, triples):
-        """All anchors, then all same, then all different."""
-        return [self._close(self._tokenizer.plain_ids(triple[part]), SENTENCE_TOKENS)
-                for part in range(3) for triple in triples]
+    def _encode_squares(self, squares):
+        """All first sentences, then all second ones, and so on."""
+        return [self._close(self._tokenizer.plain_ids(square[part]), SENTENCE_TOKENS)
+                for part in range(4) for square in squares]
 
     def _sides(self, chosen):
         return ([self._close(self._texts.queries[i], QUERY_TOKENS) for i in chosen]
                 + [self._close(self._texts.positives[i], POSITIVE_TOKENS) for i in chosen])
 
     def pairs(self):
-        return self._sides(self._sampler.batch(PAIRS))
+        return self._sides(self._sampler.batch(self._mix.pairs)) if self._sampler else []
 
     def held_back_pairs(self):
-        return self._sides(self._texts.held_back[:1000])
+        return self._sides(self._texts.held_back[:HELD_BACK_PAIRS])
 
-    def triples(self):
-        real = int(TRIPLES * REAL_SHARE)
+    def squares(self):
+        real = round(self._mix.squares * REAL_SHARE)
         chosen = [self._real[i] for i in self._rng.integers(len(self._real), size=real)]
-        return self._encode_triples(chosen + [self._templates.triple() for _ in range(TRIPLES - real)])
+        return self._encode_squares(chosen + [self._templates.square() for _ in range(self._mix.squares - real)])
 
     def scored(self):
         rows = next(self._scored_batches)
         texts = [self._close(drop_words(self._rng, side[i], WORD_DROPOUT), SENTENCE_TOKENS)
                  for side in (self._scored.one, self._scored.other) for i in rows]
-        return texts, self._scored.targets[rows]
+        return texts, torch.from_numpy(self._scored.targets[rows])
 
     def held_back_scored(self):
         rows = self._scored.held_back
         texts = [self._close(side[i], SENTENCE_TOKENS) for side in (self._scored.one, self._scored.other) for i in rows]
         return texts, self._scored.targets[rows]
 
+    def kept(self):
+        """Spans of natural passages."""
+        texts = []
+        for i in self._rng.integers(HELD_BACK_PASSAGES, len(self._texts.passages), size=self._mix.kept):
+            passage = self._texts.passages[i]
+            length = min(len(passage), int(4 * 2 ** (5 * self._rng.random())))  # 4 to 128, short ones more often
+            begin = int(self._rng.integers(0, len(passage) - length + 1))
+            texts.append(passage[begin:begin + length])
+        return [self._close(text, len(text) + 2) for text in texts]
 
-def meaning_loss(anchor, same, different):
-    gap = (anchor * same).sum(1) - (anchor * different).sum(1)
-    return F.softplus((MARGIN - gap) / MARGIN_SOFTNESS).mean() * MARGIN_SOFTNESS
+
+def info_nce(one, other):
+    """Symmetric InfoNCE over rows [B, C]; near-duplicates of a row's partner are no negatives."""
+    itself = torch.eye(len(one), dtype=torch.bool, device=one.device)
+    logits = one @ other.T / TEMPERATURE
+    with torch.no_grad():
+        twins = (one @ one.T > TWIN_COSINE) | (other @ other.T > TWIN_COSINE)
+    logits = logits.masked_fill(twins & ~itself, -1e4)
+    target = torch.arange(len(one), device=one.device)
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
-def _step_losses(bert, examples, device):
-    """One pass through the encoder for all three kinds of examples."""
-    pairs, triples, (scored, targets) = examples.pairs(), examples.triples(), examples.scored()
-    vectors = bert.embed(pairs + triples + scored).float()
-    pair_rows, triple_rows, scored_rows = vectors.split((len(pairs), len(triples), len(scored)))
-    return (info_nce(*pair_rows.chunk(2), TEMPERATURE), meaning_loss(*triple_rows.chunk(3)),
-            squared_error(*scored_rows.chunk(2), torch.from_numpy(targets).to(device)))
+def meaning_gaps(a, b, c, d):
+    """How much nearer each sentence of the squares is to its other wording than to the other meaning: [4, squares]."""
+    def cosine(one, other):
+        return (one * other).sum(1)
+    ab, cd, ad, bc = cosine(a, b), cosine(c, d), cosine(a, d), cosine(b, c)
+    return torch.stack([ab - ad, ab - bc, cd - ad, cd - bc])
+
+
+def meaning_loss(a, b, c, d):
+    """A margin on the gaps, and one on the gaps in units of how far the meanings stand apart at all.
+
+    The sum of the four gaps is 2 (a - c).(b - d). Two sentences of the same words differ by little at first, and then
+    only the second term, which is free of that scale, has a gradient worth following.
+    """
+    gaps = meaning_gaps(a, b, c, d)
+    relative = gaps / ((a - c).norm(dim=1) * (b - d).norm(dim=1) + SMALLEST_APART)
+    return (F.softplus((MARGIN - gaps) / MARGIN_SOFTNESS).mean() * MARGIN_SOFTNESS
+            + RELATIVE_WEIGHT * F.softplus((RELATIVE_MARGIN - relative) / RELATIVE_SOFTNESS).mean() * RELATIVE_SOFTNESS)
+
+
+def frozen_table(bert, dim):
+    """The word vectors that the layers began with, without what the pooled mean cannot see: [vocabulary, C]."""
+    table = bert.embeddings["word_embeddings"].weight.detach().clone()
+    table[:, dim:] = 0
+    return table
+
+
+def keep_loss(vectors, texts, table):
+    """How far natural texts have moved from where the table has them."""
+    flat = torch.from_numpy(np.concatenate(texts)).to(table.device)
+    starts = torch.from_numpy(np.concatenate(([0], np.cumsum([len(text) for text in texts])[:-1]))).to(table.device)
+    bags = F.normalize(F.embedding_bag(flat, table, starts, mode="sum"), dim=1)
+    return (1 - (vectors * bags).sum(1)).mean()
+
+
+def _step_losses(bert, table, examples, device):
+    """One pass through the encoder for all kinds of examples: name -> loss."""
+    squares, (scored, targets), kept, pairs = examples.squares(), examples.scored(), examples.kept(), examples.pairs()
+    parts = (squares, scored, kept, pairs)
+    vectors = bert.embed([text for part in parts for text in part]).float()
+    square_rows, scored_rows, kept_rows, pair_rows = vectors.split([len(part) for part in parts])
+    losses = {"meaning": meaning_loss(*square_rows.chunk(4)),
+              "scores": squared_error(*scored_rows.chunk(2), targets.to(device)),
+              "keep": keep_loss(kept_rows, kept, table)}
+    if pairs:
+        losses["pairs"] = info_nce(*pair_rows.chunk(2))
+    return losses
 
 
 @torch.no_grad()
 def held_back_measures(bert, examples):
     one, other = bert.embed(examples.held_back_pairs()).chunk(2)
-    anchor, same, different = bert.embed(examples.held_back_triples).chunk(3)
+    gaps = meaning_gaps(*bert.embed(examples.held_back_squares).chunk(4))
     scored, targets = examples.held_back_scored()
     left, right = bert.embed(scored).chunk(2)
-    return {"InfoNCE": info_nce(one, other, TEMPERATURE).item(),
-            "meaning %": measures.probe_accuracy((anchor * same).sum(1).cpu(), (anchor * different).sum(1).cpu()),
+    return {"InfoNCE": info_nce(one, other).item(),
+            "meaning %": 100 * (gaps > 0).float().mean().item(),
             "scores": measures.spearman((left * right).sum(1).cpu().numpy(), targets)}
 
 
@@ -122,49 +201,97 @@ def _rate(step, done):
     return min(1.0, (step + 1) / WARM_UP_STEPS) * (1 - 0.9 * done)
 
 
-def train(settings, bert, minutes):
-    rng = np.random.default_rng(settings.seed)
-    examples = Examples(settings, rng)
+@torch.no_grad()
+def _average(parameters, done):
+    """Sets the parameters to their means over the workers; returns the mean of how far each says that the training is."""
+    if torch.distributed.get_world_size() == 1:
+        return done
+    flat = torch.cat([p.flatten() for p in parameters] + [torch.tensor([done])])
+    torch.distributed.all_reduce(flat)
+    flat /= torch.distributed.get_world_size()
+    for parameter, mean in zip(parameters, flat[:-1].split([p.numel() for p in parameters])):
+        parameter.copy_(mean.view_as(parameter))
+    return flat[-1].item()
+
+
+def _optimizer(bert, mix):
+    bert.embeddings.requires_grad_(mix.trains_embeddings)
+    groups = [{"params": list(bert.encoder.parameters()), "base": LAYER_RATE, "weight_decay": 0.01}]
+    if mix.trains_embeddings:
+        groups.append({"params": list(bert.embeddings.parameters()), "base": EMBEDDING_RATE, "weight_decay": 0.0})
+    return torch.optim.AdamW(groups, lr=0.0)
+
+
+def _train(settings, bert, worker):
+    examples = Examples(settings, np.random.default_rng((settings.seed, worker)))
     bert = bert.to(settings.device)
+    table = frozen_table(bert, identity.content_dim(settings.hidden_size))
+    optimizer = _optimizer(bert, MIXES[settings.device])
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     mean = copy.deepcopy(bert).requires_grad_(False)
-    optimizer = torch.optim.AdamW([
-        {"params": bert.embeddings.parameters(), "base": EMBEDDING_RATE, "weight_decay": 0.0},
-        {"params": bert.encoder.parameters(), "base": LAYER_RATE, "weight_decay": 0.01}], lr=0.0)
-    half_precision = (torch.autocast("cuda", torch.bfloat16) if settings.device == "cuda" else contextlib.nullcontext())
-    begin, reported, step, losses = time.time(), time.time(), 0, []
-    settings.log(f"layers: at the start {_shown(held_back_measures(bert, examples))}")
-    while (done := (time.time() - begin) / (60 * minutes)) < 1:
+    half_precision = torch.autocast("cuda", torch.bfloat16) if settings.device == "cuda" else contextlib.nullcontext()
+    seconds = 60 * (settings.minutes or DEFAULT_MINUTES)
+    begin, reported, step, done, history = time.time(), time.time(), 0, 0.0, []
+
+    def report():
+        means = {name: np.mean([losses[name] for losses in history]) for name in (history or [{}])[0]}
+        settings.log(f"layers: step {step}, {100 * done:.0f} %, losses {shown(means)}; held back "
+                     f"{shown(held_back_measures(mean, examples))}")
+        torch.save(mean.state_dict(), settings.out / "layers.pt")
+
+    if worker == 0:
+        report()
+    while done < 1:
         for group in optimizer.param_groups:
             group["lr"] = group["base"] * _rate(step, done)
         with half_precision:
-            pairs, meaning, scores = _step_losses(bert, examples, settings.device)
+            losses = _step_losses(bert, table, examples, settings.device)
         optimizer.zero_grad()
-        (pairs + MEANING_WEIGHT * meaning + SCORE_WEIGHT * scores).backward()
-        torch.nn.utils.clip_grad_norm_(bert.parameters(), 1.0)
+        sum(WEIGHTS[name] * loss for name, loss in losses.items()).backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         step += 1
-        losses.append((pairs.item(), meaning.item(), scores.item()))
+        if step % STEPS_BETWEEN_AVERAGES == 0:
+            done = _average(parameters, (time.time() - begin) / seconds)
+        history.append({name: loss.item() for name, loss in losses.items()})
         with torch.no_grad():
             decay = min(MEAN_DECAY, step / (step + 10))
             for kept, now in zip(mean.parameters(), bert.parameters()):
                 kept.lerp_(now, 1 - decay)
-        if time.time() - reported > REPORT_SECONDS:
-            means = " ".join(f"{value:.4f}" for value in np.mean(losses, axis=0))
-            settings.log(f"layers: step {step}, {100 * done:.0f} %, losses {means}, held back "
-                         f"{_shown(held_back_measures(mean, examples))}")
-            torch.save(mean.state_dict(), settings.out / "layers.pt")
-            reported, losses = time.time(), []
-    torch.save(mean.state_dict(), settings.out / "layers.pt")
-    settings.log(f"layers: step {step}, at the end {_shown(held_back_measures(mean, examples))}")
+        if worker == 0 and (done >= 1 or step % STEPS_BETWEEN_AVERAGES == 0 and time.time() - reported > REPORT_SECONDS):
+            report()
+            reported, history = time.time(), []
 
 
-def _shown(values):
+def shown(values):
     return ", ".join(f"{name} {value:.3f}" for name, value in values.items())
 
 
+def _begin(settings):
+    """Where OUT/layers.pt left off, under new layers if it has fewer than are wanted; else the table's layers, awake."""
+    path = settings.out / "layers.pt"
+    return identity.grow(settings, torch.load(path, map_location="cpu")) if path.exists() else identity.start(settings)
+
+
+def _work(worker, settings, workers, meeting_file):
+    """On a CPU: one process and one thread a core, which is three times as fast as one process with many threads."""
+    torch.set_num_threads(1 if settings.device == "cpu" else settings.threads)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{meeting_file}", rank=worker, world_size=workers)
+    bert = _begin(settings)
+    torch.distributed.barrier()
+    _train(settings, bert, worker)
+
+
 def run(settings):
-    """Goes on from OUT/layers.pt where there is one, so that a long training can be done in several sittings."""
-    bert = identity.start(settings, torch.load(settings.out / "table_sts.pt"))
-    if (settings.out / "layers.pt").exists():
-        bert.load_state_dict(torch.load(settings.out / "layers.pt", map_location="cpu"))
-    train(settings, bert, settings.minutes or DEFAULT_MINUTES)
+    """One layer is trained first, then the next grown on top of it, each for settings.minutes.
+
+    Goes on from OUT/layers.pt where there is one: with its next layer, or with all layers if it has them.
+    """
+    path = settings.out / "layers.pt"
+    depth = identity.depth_of(torch.load(path, map_location="cpu")) if path.exists() else 0
+    workers = settings.threads if settings.device == "cpu" else 1
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # a worker is one thread
+    for layers in range(min(depth + 1, settings.num_layers), settings.num_layers + 1):
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = (dataclasses.replace(settings, num_layers=layers), workers, os.path.join(folder, "meeting"))
+            torch.multiprocessing.spawn(_work, arguments, nprocs=workers)

@@ -1,8 +1,9 @@
 """Sentences whose meaning hangs on word order and on where the negation stands.
 
-Each triple is (anchor, same meaning, different meaning). In nearly all of them the last two hold the very same words,
-so that no bag of words can tell them apart: whatever is learnt here is learnt by the layers. Two makers: templates
-over the words of lexicon.py, and real sentences of the clean passages whose clauses or arguments change places.
+Each square is (a, b, c, d): a and b say one thing in two ways, c and d say another thing in the same two ways, and a and
+c, like b and d, hold (in nearly all) the very same words. No bag of words can tell which of b and d means a: whatever
+is learnt here is learnt by the layers. Two makers: templates over the words of lexicon.py, and real sentences of the
+clean passages whose clauses or arguments change places.
 """
 
 import re
@@ -15,11 +16,11 @@ class TemplateMaker:
         self._rng = rng
         self._families = [(self._voice, 5), (self._converse, 3), (self._place, 2), (self._comparison, 3),
                           (self._negated_one, 3), (self._negated_verb, 2), (self._negated_adjective, 2),
-                          (self._opposite, 2), (self._fronted, 2)]
+                          (self._opposite, 2), (self._fronted, 2), (self._joined, 3)]
         weights = [weight for _, weight in self._families]
         self._chances = [weight / sum(weights) for weight in weights]
 
-    def triple(self):
+    def square(self):
         family = self._families[self._rng.choice(len(self._families), p=self._chances)][0]
         texts = family()
         if self._chance(0.3):
@@ -74,17 +75,28 @@ class TemplateMaker:
         anchor, other = self._clauses()
         if self._chance(0.4):
             anchor, other = other, anchor
-        return anchor(x, y), other(x, y), other(y, x)
+        return anchor(x, y), other(x, y), anchor(y, x), other(y, x)
 
     def _fronted(self):
         x, y = self._two(self._someone)
         clause = self._pick(self._clauses())
         adverb = self._pick(lexicon.ADVERBS)
-        return f"{clause(x, y)} {adverb}", f"{adverb}, {clause(x, y)}", f"{adverb}, {clause(y, x)}"
+        return (f"{clause(x, y)} {adverb}", f"{adverb}, {clause(x, y)}",
+                f"{clause(y, x)} {adverb}", f"{adverb}, {clause(y, x)}")
+
+    def _joined(self):
+        """Two clauses may change places, their subjects may not."""
+        x, y = self._two(self._someone)
+        (one, _), (other, _) = self._two(self._verb)
+        p, q = self._two(self._something if self._chance(0.5) else self._someone)
+        and_ = self._pick((" and", ", and", ", but", ", while"))
+        return (f"{x} {one} {p}{and_} {y} {other} {q}", f"{y} {other} {q}{and_} {x} {one} {p}",
+                f"{y} {one} {p}{and_} {x} {other} {q}", f"{x} {other} {q}{and_} {y} {one} {p}")
 
     def _either_way(self, forms, x, y, thing=""):
         anchor, other = (forms if self._chance(0.5) else forms[::-1])
-        return (anchor.format(x=x, y=y, t=thing), other.format(x=x, y=y, t=thing), other.format(x=y, y=x, t=thing))
+        return (anchor.format(x=x, y=y, t=thing), other.format(x=x, y=y, t=thing),
+                anchor.format(x=y, y=x, t=thing), other.format(x=y, y=x, t=thing))
 
     def _converse(self):
         return self._either_way(self._pick(lexicon.CONVERSES), *self._two(self._someone), self._something())
@@ -102,7 +114,8 @@ class TemplateMaker:
         if self._chance(0.5):
             more, less = less, more
         be = self._pick(("is", "was", "looks", "seems", "became"))
-        return f"{x} {be} {more} than {y}", f"{y} {be} {less} than {x}", f"{x} {be} {less} than {y}"
+        return (f"{x} {be} {more} than {y}", f"{y} {be} {less} than {x}",
+                f"{y} {be} {more} than {x}", f"{x} {be} {less} than {y}")
 
     def _auxiliary(self):
         return self._pick((("can", "cannot"), ("will", "will not"), ("did", "did not"), ("could", "could not"),
@@ -113,7 +126,7 @@ class TemplateMaker:
         yes, no = self._auxiliary()
         verb, but = self._pick(lexicon.SHORT_VERBS), self._pick(("but", "and", "while", "whereas", ", but"))
         return (f"{x} {yes} {verb} {but} {y} {no}", f"{y} {no} {verb} {but} {x} {yes}",
-                f"{x} {no} {verb} {but} {y} {yes}")
+                f"{y} {yes} {verb} {but} {x} {no}", f"{x} {no} {verb} {but} {y} {yes}")
 
     def _negated_verb(self):
         x = self._someone()
@@ -121,13 +134,14 @@ class TemplateMaker:
         one, other = self._two(lambda: self._pick(lexicon.SHORT_VERBS))
         but = self._pick(("but", "and", ", but"))
         return (f"{x} {yes} {one} {but} {no} {other}", f"{x} {no} {other} {but} {yes} {one}",
-                f"{x} {no} {one} {but} {yes} {other}")
+                f"{x} {yes} {other} {but} {no} {one}", f"{x} {no} {one} {but} {yes} {other}")
 
     def _negated_adjective(self):
         x = self._someone() if self._chance(0.5) else self._something()
         one, other = self._two(lambda: self._pick(lexicon.ADJECTIVES))
         be = self._pick(("is", "was", "looks", "seems"))
-        return f"{x} {be} {one}, not {other}", f"{x} {be} not {other} but {one}", f"{x} {be} not {one} but {other}"
+        return (f"{x} {be} {one}, not {other}", f"{x} {be} not {other} but {one}",
+                f"{x} {be} {other}, not {one}", f"{x} {be} not {one} but {other}")
 
     def _opposite(self):
         x = self._someone() if self._chance(0.5) else self._something()
@@ -135,7 +149,7 @@ class TemplateMaker:
         if self._chance(0.5):
             one, other = other, one
         be = self._pick(("is", "was", "looks", "seems", "became"))
-        return f"{x} {be} {one}", f"{x} {be} not {other}", f"{x} {be} not {one}"
+        return f"{x} {be} {one}", f"{x} {be} not {other}", f"{x} {be} {other}", f"{x} {be} not {one}"
 
 
 _SENTENCE = re.compile(r"(?<=[.!?]) +")
@@ -154,28 +168,29 @@ def _upper_first(text):
 
 
 def from_sentence(sentence):
-    """A triple made of one real sentence, or None."""
+    """A square made of one real sentence, or None."""
     if match := _CLAUSES.match(sentence):
         main, connective, other = match.groups()
         main = _lower_first(main)
-        return (sentence, f"{_upper_first(connective)} {other}, {main}.", f"{_upper_first(connective)} {main}, {other}.")
+        return (sentence, f"{_upper_first(connective)} {other}, {main}.",
+                f"{_upper_first(other)} {connective} {main}.", f"{_upper_first(connective)} {main}, {other}.")
     if match := _PASSIVE.match(sentence):
-        undergoer, _, participle, doer = match.groups()
-        return (sentence, f"{_upper_first(doer)} {participle} {_lower_first(undergoer)}.",
-                f"{undergoer} {participle} {doer}.")
+        undergoer, be, participle, doer = match.groups()
+        return (f"{undergoer} {be} {participle} by {doer}.", f"{_upper_first(doer)} {participle} {_lower_first(undergoer)}.",
+                f"{_upper_first(doer)} {be} {participle} by {_lower_first(undergoer)}.", f"{undergoer} {participle} {doer}.")
     return None
 
 
 def from_passages(passages, limit):
-    """Up to `limit` triples from real sentences."""
-    triples = []
+    """Up to `limit` squares from real sentences."""
+    squares = []
     for passage in passages:
         for sentence in _SENTENCE.split(passage["text"]):
-            if 30 <= len(sentence) <= 180 and (triple := from_sentence(sentence)):
-                triples.append(triple)
-                if len(triples) == limit:
-                    return triples
-    return triples
+            if 30 <= len(sentence) <= 180 and (square := from_sentence(sentence)):
+                squares.append(square)
+                if len(squares) == limit:
+                    return squares
+    return squares
 
 
 # Words that say nothing about a template: the probe may share these.

@@ -22,10 +22,10 @@ class ScoredPairs:
         self.training = np.arange(len(rows) - HELD_BACK_ROWS)
         self.held_back = np.arange(len(rows) - HELD_BACK_ROWS, len(rows))
 
-    def epochs(self, rng, batch):
-        """Endless shuffled batches of row numbers."""
+    def epochs(self, rows, rng, batch):
+        """Endless shuffled batches of the row numbers `rows`."""
         while True:
-            order = rng.permutation(self.training)
+            order = rng.permutation(rows)
             yield from (order[i:i + batch] for i in range(0, len(order) - batch + 1, batch))
 
 

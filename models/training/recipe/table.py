@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from recipe import identity
+from recipe.identity import content_dim
 from recipe.tokens import TrainingTexts
 from recipe.wordpiece import SPECIAL_TOKENS
 
@@ -25,15 +25,10 @@ IDF_SMOOTHING = 1e-3
 KIND_WEIGHTS = {"trivia": 0.3, "command": 0.5}
 
 
-def token_probabilities(texts, vocabulary_size):
-    counts = sum(np.bincount(t.flat, minlength=vocabulary_size) for t in (texts.queries, texts.positives, texts.passages))
-    return counts / counts.sum()
-
-
 def start_table(texts, vocabulary_size, dim, seed):
     """Random directions scaled by a / (a + p(token)); special tokens weigh nothing."""
     generator = torch.Generator().manual_seed(seed)
-    weight = IDF_SMOOTHING / (IDF_SMOOTHING + token_probabilities(texts, vocabulary_size))
+    weight = IDF_SMOOTHING / (IDF_SMOOTHING + texts.token_probabilities(vocabulary_size))
     weight[:len(SPECIAL_TOKENS)] = 0
     return torch.randn(vocabulary_size, dim, generator=generator) * torch.from_numpy(weight).float()[:, None]
 
@@ -121,7 +116,7 @@ def train(texts, table, minutes, rng, log):
 
 def run(settings):
     texts = TrainingTexts(settings)
-    table = start_table(texts, settings.vocabulary_size, identity.content_dim(settings.hidden_size) - 1, settings.seed)
+    table = start_table(texts, settings.vocabulary_size, content_dim(settings.hidden_size) - 1, settings.seed)
     table = train(texts, table, settings.minutes or DEFAULT_MINUTES, np.random.default_rng(settings.seed), settings.log)
     torch.save(table, settings.out / "table.pt")
     settings.log(f"table: held-back loss {held_back_loss(table, texts):.4f} at the end")

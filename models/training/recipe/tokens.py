@@ -10,6 +10,7 @@ from recipe.wordpiece import WordPiece
 
 MAX_TOKENS = 128  # a text; the start of a passage says what it is about
 HELD_BACK_PAIRS = 2000
+HELD_BACK_PASSAGES = 200
 _TEXTS_PER_TASK = 2000
 
 
@@ -94,3 +95,8 @@ class TrainingTexts:
                 Texts(saved[f"{name}_flat"], saved[f"{name}_starts"]) for name in ("queries", "positives", "passages"))
         self.held_back = np.arange(HELD_BACK_PAIRS)
         self.training = np.arange(HELD_BACK_PAIRS, len(self.queries))
+
+    def token_probabilities(self, vocabulary_size):
+        counts = sum(np.bincount(texts.flat, minlength=vocabulary_size)
+                     for texts in (self.queries, self.positives, self.passages))
+        return counts / counts.sum()
