@@ -22,7 +22,7 @@ constexpr char kAbout[] =
     "\n"
     "Without options it listens on 127.0.0.1:7600, keeps its data in ./kith-data and encodes text "
     "with the\n"
-    "bundled model. Then:  kith ingest notes ~/notes  &&  kith search notes \"how do I ...?\"\n"
+    "bundled model. Then:  kith ingest --create notes ~/notes  &&  kith search notes \"how do I ...?\"\n"
     "\n"
     "Every option can also stand in a YAML file (--config), as `data-dir: /var/lib/kith`, or in "
     "the\n"

@@ -216,16 +216,8 @@ absl::Status PlaceVectors(std::span<const float> rows, const VectorSpace& space,
     const size_t count = document.passages.size() * space.dimension;
     document.vectors.assign(rows.begin() + next, rows.begin() + next + count);
     next += count;
-    for (size_t row = 0; row < count; row += space.dimension) {
-      const absl::Status usable = index::ValidateVector({&document.vectors[row], space.dimension},
-                                                        space.metric, space.dimension);
-      if (!usable.ok()) {
-        return InvalidArgument(reason::kInvalidRequest,
-                               "the encoder \"{}\" finds no embedding for this text: {}",
-                               space.encoder, std::string(usable.message()))
-            .Field(FieldOf("documents", i) + ".text");
-      }
-    }
+    KITH_RETURN_IF_ERROR(
+        InField(CheckEmbeddings(document.vectors, space), FieldOf("documents", i)));
   }
   return absl::OkStatus();
 }

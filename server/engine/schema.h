@@ -46,7 +46,8 @@ struct VectorSpace {
 struct CollectionSpec {
   std::string name = {};
   std::string description = {};
-  std::optional<std::string> encoder = {};  // absent: the default encoder, unless a dimension is given
+  std::optional<std::string> encoder =
+      {};  // absent: the default encoder, unless a dimension is given
   uint32_t dimension = 0;
   Metric metric = Metric::kCosine;
   CollectionOptions options = {};

@@ -108,20 +108,23 @@ void SearchTask::Encode() {
       *context_.encoder, std::move(sequences), encoder::Role::kQuery, call_,
       [self = shared_from_this()](absl::StatusOr<std::vector<float>> rows) {
         if (!rows.ok()) return self->done_(rows.status());
-        self->PlaceEmbeddings(*rows);
+        absl::Status placed = self->PlaceEmbeddings(*rows);
+        if (!placed.ok()) return self->done_(std::move(placed));
         self->AwaitView();
       });
   if (!queued.ok()) done_(std::move(queued));
 }
 
-void SearchTask::PlaceEmbeddings(const std::vector<float>& rows) {
+absl::Status SearchTask::PlaceEmbeddings(std::span<const float> rows) {
   const size_t dimension = context_.space.dimension;
-  auto row = rows.begin();
-  for (State& state : states_) {
-    if (!state.from_text) continue;
-    state.query.values.assign(row, row + dimension);
-    row += dimension;
+  for (size_t i = 0; i < states_.size(); ++i) {
+    if (!states_[i].from_text) continue;
+    const std::span<const float> row = rows.first(dimension);
+    KITH_RETURN_IF_ERROR(At(i, InField(CheckEmbeddings(row, context_.space), "query")));
+    states_[i].query.values.assign(row.begin(), row.end());
+    rows = rows.subspan(dimension);
   }
+  return absl::OkStatus();
 }
 
 void SearchTask::AwaitView() {

@@ -41,7 +41,7 @@ class SearchTask : public std::enable_shared_from_this<SearchTask> {
 
   absl::Status Validate();
   void Encode();
-  void PlaceEmbeddings(const std::vector<float>& rows);
+  absl::Status PlaceEmbeddings(std::span<const float> rows);
   void AwaitView();
   void Search();
   bool IsQuick(const View& view) const;

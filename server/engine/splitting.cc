@@ -1,8 +1,10 @@
 #include "server/engine/splitting.h"
 
+#include <string>
 #include <utility>
 
 #include "encoder/text/splitter.h"
+#include "index/vector_check.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/engine/database.h"
@@ -53,6 +55,20 @@ absl::StatusOr<std::vector<Passage>> Split(const encoder::Encoder& encoder, std:
                         std::move(span.heading_path), span.token_count});
   }
   return passages;
+}
+
+absl::Status CheckEmbeddings(std::span<const float> embeddings, const VectorSpace& space,
+                             std::string_view field) {
+  for (size_t row = 0; row < embeddings.size(); row += space.dimension) {
+    const absl::Status usable = index::ValidateVector(embeddings.subspan(row, space.dimension),
+                                                      space.metric, space.dimension);
+    if (usable.ok()) continue;
+    return InvalidArgument(reason::kEmptyText,
+                           "{}: nothing to embed, the encoder \"{}\" finds no meaning in it ({})",
+                           field, space.encoder, std::string(usable.message()))
+        .Field(std::string(field));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TooManyTokens(int tokens, int limit, std::string_view field) {

@@ -6,6 +6,7 @@
 #ifndef KITH_SERVER_ENGINE_SPLITTING_H_
 #define KITH_SERVER_ENGINE_SPLITTING_H_
 
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -24,6 +25,11 @@ absl::Status ValidateSplitter(const SplitterOptions& options);
 // Passages of `text`, at least one, numbered from 0. token_count is without special tokens.
 absl::StatusOr<std::vector<Passage>> Split(const encoder::Encoder& encoder, std::string_view text,
                                            const SplitterOptions& options, const Call& call);
+
+// EMPTY_TEXT unless each of the embeddings end to end is one that the space can hold: text of
+// nothing but invisible characters may give none. `field` names the text.
+absl::Status CheckEmbeddings(std::span<const float> embeddings, const VectorSpace& space,
+                             std::string_view field = "text");
 
 // The refusal of a text under Truncation::kNever; `field` names it.
 absl::Status TooManyTokens(int tokens, int limit, std::string_view field = "text");

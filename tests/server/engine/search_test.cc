@@ -163,6 +163,20 @@ TEST_F(SearchTest, RefusesBlankQuestionsAndLongOnesIfAsked) {
               FailsWith(StatusCode::kInvalidArgument, "TOO_MANY_TOKENS"));
 }
 
+TEST_F(SearchTest, TextThatTheEncoderFindsNothingInIsEmptyForWritesAndQuestionsAlike) {
+  options.model_dir = std::filesystem::path(KITH_SOURCE_DIR) / "models" / "kith-mini";
+  auto articles = Create({.name = "articles"});
+  const std::string invisible = "\xE2\x80\x8B";  // U+200B, zero width space: no token at all
+  const absl::Status written = Upsert(*articles, {Text("a", invisible)}).status();
+  const absl::Status asked = Search(*articles, {.query = TextQuery{invisible}}).status();
+  // A model may give the special tokens alone a direction: then both sides find one.
+  EXPECT_EQ(written.code(), asked.code());
+  if (!written.ok()) {
+    EXPECT_THAT(written, FailsWith(StatusCode::kInvalidArgument, "EMPTY_TEXT"));
+    EXPECT_THAT(asked, FailsWith(StatusCode::kInvalidArgument, "EMPTY_TEXT"));
+  }
+}
+
 TEST_F(SearchTest, ABatchNamesTheSearchThatIsWrong) {
   auto points = CreateVectors("points");
   absl::Status status;
