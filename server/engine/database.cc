@@ -9,6 +9,7 @@
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/engine/collection_catalog.h"
+#include "server/engine/draining.h"
 #include "server/engine/machine.h"
 #include "server/engine/model_registry.h"
 #include "server/engine/operation_registry.h"
@@ -106,13 +107,15 @@ class DatabaseImpl final : public Database {
 
   void Drain(Call::Clock::time_point deadline) override {
     draining_.store(true, std::memory_order_relaxed);
+    operations_.EndWaits();
+    for (const auto& collection : catalog_.Loaded()) collection->shard()->EndWaits();
     services_.in_flight.AwaitNone(deadline);
   }
 
  private:
   absl::Status CheckServing() const {
     if (!draining_.load(std::memory_order_relaxed)) return absl::OkStatus();
-    return Error(absl::StatusCode::kUnavailable, reason::kDraining, "the server is shutting down");
+    return Draining();
   }
 
   void ScheduleHousekeeping() {

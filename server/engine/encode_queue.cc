@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "kith/base/check.h"
 #include "kith/base/error.h"
+#include "server/engine/draining.h"
 
 namespace kith::engine {
 namespace {
@@ -20,10 +21,6 @@ constexpr size_t kSliceTokens = 256;
 constexpr int kQueryTurnsMax = 7;
 // Scratch memories that a worker keeps: encoders that are used by turns.
 constexpr size_t kStatesMax = 2;
-
-absl::Status Draining() {
-  return Error(absl::StatusCode::kUnavailable, reason::kDraining, "the server is shutting down");
-}
 
 size_t TokenCount(const std::vector<EncodeQueue::Sequence>& sequences, size_t begin = 0) {
   size_t count = 0;

@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "kith/base/check.h"
 #include "kith/base/error.h"
+#include "server/engine/draining.h"
 
 namespace kith::engine {
 
@@ -34,7 +35,7 @@ void Executor::Stop() {
 absl::Status Executor::Submit(std::shared_ptr<const Call> call, Task task) {
   absl::MutexLock lock(&mu_);
   if (closing_) {
-    return Error(absl::StatusCode::kUnavailable, reason::kDraining, "the server is shutting down");
+    return Draining();
   }
   if (queue_.size() >= capacity_) {
     return Error(absl::StatusCode::kResourceExhausted, reason::kQueueFull,

@@ -98,6 +98,21 @@ void OperationRegistry::End(const std::string& id, const absl::Status& status,
   for (const auto& [number, waiter] : waiters) waiter(ended);
 }
 
+void OperationRegistry::EndWaits() {
+  std::vector<std::pair<Waiter, Operation>> ended;
+  {
+    absl::MutexLock lock(&mu_);
+    waits_ended_ = true;
+    for (auto& [id, entry] : entries_) {
+      for (auto& [number, waiter] : entry.waiters) {
+        ended.emplace_back(std::move(waiter), entry.operation);
+      }
+      entry.waiters.clear();
+    }
+  }
+  for (const auto& [waiter, operation] : ended) waiter(operation);
+}
+
 void OperationRegistry::CancelAll() {
   absl::MutexLock lock(&mu_);
   for (auto& [id, entry] : entries_) entry.call->Cancel();
@@ -143,7 +158,7 @@ void OperationRegistry::Wait(std::string_view id, Call::Clock::time_point deadli
     absl::MutexLock lock(&mu_);
     Entry& entry = entries_.find(id)->second;  // entries are never removed while the server runs
     now = entry.operation;
-    if (!now->ended()) {
+    if (!now->ended() && !waits_ended_) {
       number = ++next_waiter_;
       entry.waiters[number] = std::move(done);
     }

@@ -44,6 +44,9 @@ class OperationRegistry final : public Operations {
   // holds, and wakes those who wait.
   void End(const std::string& id, const absl::Status& status, storage::CommitBatch* batch)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // Answers everybody who waits with the operation as it stands, now and from here on: the server
+  // stops.
+  void EndWaits() ABSL_LOCKS_EXCLUDED(mu_);
   // For the end of the server: the work stops, and goes on at the next start.
   void CancelAll() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -72,6 +75,7 @@ class OperationRegistry final : public Operations {
   mutable absl::Mutex mu_;
   std::map<std::string, Entry, std::less<>> entries_ ABSL_GUARDED_BY(mu_);  // ids are ULIDs: by age
   uint64_t next_waiter_ ABSL_GUARDED_BY(mu_) = 0;
+  bool waits_ended_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace kith::engine

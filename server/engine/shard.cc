@@ -11,6 +11,7 @@
 #include "index/vector_check.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
+#include "server/engine/draining.h"
 #include "storage/commit_batch.h"
 #include "storage/store.h"
 
@@ -194,12 +195,15 @@ void Shard::AwaitVisible(const CommitToken& token, const std::shared_ptr<const C
             .Field("at_least"));
   }
   if (view()->sequence >= token.sequence) return then(absl::OkStatus());
-  uint64_t number;
+  uint64_t number = 0;
   {
     absl::MutexLock lock(&mu_);
-    number = next_waiter_++;
-    waiters_[number] = {token.sequence, std::move(then)};
+    if (!waits_ended_) {
+      number = ++next_waiter_;
+      waiters_[number] = {token.sequence, std::move(then)};
+    }
   }
+  if (number == 0) return then(Draining());
   // Published between the look and the entry: then nobody else may come to answer.
   if (auto now = view(); now->sequence >= token.sequence) {
     std::function<void(absl::Status)> mine;
@@ -233,6 +237,16 @@ void Shard::ExpireWaiter(uint64_t number, uint64_t asked) {
            .With("applied", applied)
            .With("asked", asked)
            .RetryAfter(absl::Milliseconds(500)));
+}
+
+void Shard::EndWaits() {
+  std::map<uint64_t, Waiter> ended;
+  {
+    absl::MutexLock lock(&mu_);
+    waits_ended_ = true;
+    ended.swap(waiters_);
+  }
+  for (const auto& [number, waiter] : ended) waiter.then(Draining());
 }
 
 void Shard::Close() {

@@ -62,6 +62,9 @@ class Shard : public std::enable_shared_from_this<Shard> {
   void Close() ABSL_LOCKS_EXCLUDED(mu_);
   void Reopen() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Answers everybody who waits for a commit with DRAINING, now and from here on: the server stops.
+  void EndWaits() ABSL_LOCKS_EXCLUDED(mu_);
+
   // Exchanges the View's storage snapshot for a fresh one of the same state, so that an idle shard
   // does not keep old rows of busy ones from being dropped.
   void RefreshSnapshot();
@@ -100,6 +103,7 @@ class Shard : public std::enable_shared_from_this<Shard> {
   std::deque<Committer::Write> queue_ ABSL_GUARDED_BY(mu_);
   bool scheduled_ ABSL_GUARDED_BY(mu_) = false;  // a turn of CommitWaiting is on the strand
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  bool waits_ended_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t next_waiter_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<uint64_t, Waiter> waiters_ ABSL_GUARDED_BY(mu_);  // by number
 };

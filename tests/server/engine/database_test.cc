@@ -147,6 +147,28 @@ TEST_F(DatabaseTest, AfterDrainNothingIsAccepted) {
   EXPECT_THAT(database->Find("points").status(), FailsWith(StatusCode::kUnavailable, "DRAINING"));
 }
 
+TEST_F(DatabaseTest, ADrainEndsThoseWhoOnlyWait) {
+  auto points = CreateVectors("points");
+  auto held = CreateVectors("held");
+  auto operation = database->DeleteCollection("held", "");  // does not end while `held` is held
+  ASSERT_TRUE(operation.ok());
+  absl::Notification read_ended, wait_ended;
+  CommitToken future = points->Stats()->commit_token;
+  future.sequence += 1;
+  points->Read(future, NoDeadline(), [&](absl::StatusOr<ReadView> view) {
+    EXPECT_THAT(view.status(), FailsWith(StatusCode::kUnavailable, "DRAINING"));
+    read_ended.Notify();
+  });
+  database->operations().Wait(operation->id, Call::Clock::now() + std::chrono::hours(1),
+                              [&](absl::StatusOr<Operation> now) {
+                                EXPECT_FALSE(now->ended());
+                                wait_ended.Notify();
+                              });
+  database->Drain(Call::Clock::now() + std::chrono::seconds(60));
+  EXPECT_TRUE(read_ended.HasBeenNotified());
+  EXPECT_TRUE(wait_ended.HasBeenNotified());
+}
+
 TEST_F(DatabaseTest, WritesStopAtNineTenthsOfTheMemoryBudgetAndDeletesGoOn) {
   options.memory_budget_bytes = 256 << 20;
   auto points = CreateVectors("points", 4096);
