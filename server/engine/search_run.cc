@@ -21,7 +21,8 @@ constexpr double kFloatsPerNanosecond = 2;
 
 // A hit of the index, and what storage says about it.
 struct Found {
-  std::vector<index::Hit> passages;  // best first
+  std::vector<index::Hit> passages;           // best first
+  std::vector<store::PassageRecord> records;  // one a passage
   std::string document_id;
   store::DocumentRecord record;
 };
@@ -45,15 +46,17 @@ absl::StatusOr<std::vector<Found>> FindDocuments(const storage::Reader& reader,
   std::vector<Found> found(hits.size());
   for (size_t i = 0; i < hits.size(); ++i) {
     if (!records[i] || records[i]->passages_size() != 1) return Vanished(shard, ids[i]);
-    found[i].passages.push_back(hits[i]);
     found[i].document_id = ids[i];
     found[i].record = *std::move(records[i]);
+    found[i].passages.push_back(hits[i]);
+    found[i].records.push_back(std::move(passages[i]));
   }
   return found;
 }
 
 // All passages of a document are scored, the best `count` stay.
-absl::Status AddPassages(const View& view, const QueryVectors& query, size_t count,
+absl::Status AddPassages(const View& view, const storage::Reader& reader,
+                         const ShardIdentity& shard, const QueryVectors& query, size_t count,
                          const Call& call, Found* found, uint64_t* distances) {
   const store::PassageRange& range = found->record.passages(0);
   if (count == 1 || range.passage_count() == 1) return absl::OkStatus();
@@ -69,6 +72,9 @@ absl::Status AddPassages(const View& view, const QueryVectors& query, size_t cou
     return a.score != b.score ? a.score > b.score : a.ordinal < b.ordinal;
   });
   if (all.size() > count) all.resize(count);
+  std::vector<uint64_t> best;
+  for (const index::Hit& passage : all) best.push_back(passage.ordinal);
+  KITH_ASSIGN_OR_RETURN(found->records, ReadPassages(reader, shard, best));
   found->passages = std::move(all);
   return absl::OkStatus();
 }
@@ -82,16 +88,15 @@ absl::StatusOr<SearchHit> Fetch(const View& view, const storage::Reader& reader,
   if (select.metadata) {
     KITH_ASSIGN_OR_RETURN(hit.metadata, ReadMetadata(found.record));
   }
-  std::vector<uint64_t> ordinals;
-  for (const index::Hit& passage : found.passages) ordinals.push_back(passage.ordinal);
-  KITH_ASSIGN_OR_RETURN(const auto records, ReadPassages(reader, shard, ordinals));
   std::vector<std::vector<float>> vectors;
   if (select.vectors) {
+    std::vector<uint64_t> ordinals;
+    for (const index::Hit& passage : found.passages) ordinals.push_back(passage.ordinal);
     KITH_ASSIGN_OR_RETURN(vectors, ReadVectors(reader, shard, ordinals));
   }
-  for (size_t i = 0; i < records.size(); ++i) {
+  for (size_t i = 0; i < found.records.size(); ++i) {
     ScoredPassage& scored = hit.passages.emplace_back();
-    scored.passage = ReadPassage(records[i]);
+    scored.passage = ReadPassage(found.records[i]);
     scored.score = found.passages[i].score;
     scored.distance = index::Distance(view.index.options().metric, scored.score);
     if (select.vectors) scored.vector = std::move(vectors[i]);
@@ -157,8 +162,8 @@ absl::StatusOr<SearchAnswer> RunSearch(const View& view, const storage::Reader& 
   for (Found& one : found) {
     KITH_RETURN_IF_ERROR(call.Check());
     if (request.group_by_document) {
-      KITH_RETURN_IF_ERROR(AddPassages(view, query, request.passages_per_group, call, &one,
-                                       &answer.exact_distances));
+      KITH_RETURN_IF_ERROR(AddPassages(view, reader, shard, query, request.passages_per_group, call,
+                                       &one, &answer.exact_distances));
     }
     KITH_ASSIGN_OR_RETURN(SearchHit hit, Fetch(view, reader, shard, request.select, one));
     answer.hits.push_back(std::move(hit));
