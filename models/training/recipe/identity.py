@@ -23,7 +23,6 @@ import torch
 
 from recipe.bert import Bert
 from recipe.tokens import TrainingTexts
-from recipe.wordpiece import SPECIAL_TOKENS
 
 WAVE_STEPS = (1.0, 0.4, 0.12, 0.03)  # radians a token
 WAVE_HEIGHT = 1.5

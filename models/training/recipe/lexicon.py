@@ -19,7 +19,7 @@ Laura Lily Linda Lisa Lucy Maria Mark Martin Mary Michael Mike Nancy Nick Olivia
 Robert Rose Ruth Sam Sarah Simon Sophie Steve Susan Thomas Tim Victor Walter William""".split()
 
 COMPANIES = ["the bank", "the city", "the company", "the factory", "the government", "the hospital", "the museum",
-             "the newspaper", "the school", "the shop", "the ", "the university", "the army", "the union"]
+             "the newspaper", "the school", "the shop", "the university", "the army", "the union"]
 
 THINGS = """apple bag basket bell bench bicycle boat book bottle bowl box branch bread bridge bucket camera card
 carpet chair clock coat coin computer curtain desk door drum envelope fence flag flower fork gate glass guitar
@@ -28,7 +28,7 @@ painting pan parcel pencil photograph piano picture pillow plate pot radio ring 
 shirt shoe spoon statue stone sword table ticket tool tower train tree truck umbrella violin wall watch wheel
 window""".split()
 
-# past participle (equal to the past tense) unless past/participle
+# the past participle, which is also the past tense, or participle:past; _ stands for a space
 VERBS = """accused admired adopted arrested asked avoided beaten:beat blamed bullied called carried
 caught comforted contacted corrected criticised embarrassed encouraged entertained examined
 expected fed fired forgiven:forgave found frightened greeted guided hated heard helped hidden:hid hired

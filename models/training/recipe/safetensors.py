@@ -13,8 +13,9 @@ def save_f16(path, tensors):
     header, parts, at = {"__metadata__": {"format": "pt"}}, [], 0
     for name in sorted(tensors):
         values = np.asarray(tensors[name], np.float32)
-        if np.abs(values).max() > np.finfo(np.float16).max:
-            raise ValueError(f"{name}: {np.abs(values).max()} does not fit in F16")
+        largest = np.abs(values).max(initial=0.0)
+        if not largest <= np.finfo(np.float16).max:  # written so that a NaN fails too
+            raise ValueError(f"{name}: {largest} does not fit in F16")
         data = values.astype("<f2").tobytes()
         header[name] = {"dtype": "F16", "shape": list(values.shape), "data_offsets": [at, at + len(data)]}
         parts.append(data)

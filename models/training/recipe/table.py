@@ -21,7 +21,7 @@ RATE = 0.2
 WORD_DROPOUT = 0.2
 CROP_SHARE = 0.05  # of a batch: two random crops of one passage
 IDF_SMOOTHING = 1e-3
-# The kinds that a bag of words learns from; the others are fewer or need knowledge that no table has.
+# Kinds drawn less often than the others: trivia needs knowledge that no table has, commands have a wording of their own.
 KIND_WEIGHTS = {"trivia": 0.3, "command": 0.5}
 
 
