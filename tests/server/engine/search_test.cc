@@ -4,6 +4,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "fixture.h"
+#include "server/engine/splitting.h"
 
 namespace kith::engine {
 namespace {
@@ -163,18 +164,16 @@ TEST_F(SearchTest, RefusesBlankQuestionsAndLongOnesIfAsked) {
               FailsWith(StatusCode::kInvalidArgument, "TOO_MANY_TOKENS"));
 }
 
-TEST_F(SearchTest, TextThatTheEncoderFindsNothingInIsEmptyForWritesAndQuestionsAlike) {
-  options.model_dir = std::filesystem::path(KITH_SOURCE_DIR) / "models" / "kith-mini";
-  auto articles = Create({.name = "articles"});
-  const std::string invisible = "\xE2\x80\x8B";  // U+200B, zero width space: no token at all
-  const absl::Status written = Upsert(*articles, {Text("a", invisible)}).status();
-  const absl::Status asked = Search(*articles, {.query = TextQuery{invisible}}).status();
-  // A model may give the special tokens alone a direction: then both sides find one.
-  EXPECT_EQ(written.code(), asked.code());
-  if (!written.ok()) {
-    EXPECT_THAT(written, FailsWith(StatusCode::kInvalidArgument, "EMPTY_TEXT"));
-    EXPECT_THAT(asked, FailsWith(StatusCode::kInvalidArgument, "EMPTY_TEXT"));
-  }
+TEST(CheckEmbeddingsTest, AnEmbeddingWithoutDirectionMeansThatTheTextIsEmpty) {
+  VectorSpace space;
+  space.encoder = "model";
+  space.dimension = 2;
+  EXPECT_TRUE(CheckEmbeddings(std::vector<float>{1, 0, 0, 1}, space).ok());
+  const absl::Status empty = CheckEmbeddings(std::vector<float>{1, 0, 0, 0}, space);
+  EXPECT_THAT(empty, FailsWith(StatusCode::kInvalidArgument, "EMPTY_TEXT"));
+  EXPECT_EQ(DetailsOf(empty).field, "text");
+  space.metric = Metric::kDot;  // where zero is a vector like others
+  EXPECT_TRUE(CheckEmbeddings(std::vector<float>{0, 0}, space).ok());
 }
 
 TEST_F(SearchTest, ABatchNamesTheSearchThatIsWrong) {
