@@ -15,6 +15,8 @@
 #include <span>
 #include <string_view>
 
+#include "index/kernels/code_rows.h"
+
 namespace kith::index {
 
 // Float kernels keep 32 partial sums: component i goes to sum i % 32, and at the end the upper half
