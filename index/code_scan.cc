@@ -63,13 +63,14 @@ absl::Status CodeScan::Scan() {
   uint32_t unchecked = kRowsPerCheck;
   for (uint32_t s = 0; s < segments.size(); ++s) {
     const SegmentView& segment = segments[s];
+    if (segment.growing == nullptr) continue;
     for (uint32_t first = 0; first < segment.visible;) {
       if (unchecked >= kRowsPerCheck) {
         KITH_RETURN_IF_ERROR(call_->Check());
         unchecked = 0;
       }
       const GrowingSegment::Run run =
-          segment.segment->RunAt(first, std::min(segment.visible, first + kBlockRows));
+          segment.growing->RunAt(first, std::min(segment.visible, first + kBlockRows));
       ScanRun<ScoreBounds>(bounds, s, run);
       if (candidates_.size() >= max_candidates_) KITH_RETURN_IF_ERROR(MakeRoom());
       first += run.count;
@@ -88,7 +89,7 @@ void CodeScan::ScanRun(std::span<const ScoreBounds> bounds, uint32_t segment,
   const SegmentView& view = view_->segments()[segment];
   for (size_t q = 0; q < bounds.size(); ++q) {
     view_->options().kernels->dot_codes(queries_->queries()[q].codes, run.codes,
-                                        view.segment->code_stride(), run.count,
+                                        view.growing->code_stride(), run.count,
                                         products_.data() + q * kBlockRows);
   }
   const RowFilter filter(view, params_->exclude);
@@ -192,7 +193,7 @@ void CodeScan::RescoreGroup(const Group& group) {
   for (uint32_t i = group.begin; i < group.end; ++i) {
     const Candidate& candidate = candidates_[i];
     if (candidate.upper < std::max(best_->floor(), hit.score)) continue;
-    const GrowingSegment& segment = *view_->segments()[candidate.segment].segment;
+    const GrowingSegment& segment = *view_->segments()[candidate.segment].growing;
     const RowInfo& info = segment.Info(candidate.slot);
     const float score = queries_->Score(segment.Exact(candidate.slot), info);
     ++result_->rows_rescored;

@@ -8,6 +8,7 @@
 #define KITH_INDEX_DELETE_SET_H_
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -32,6 +33,27 @@ class DeleteSet {
     if (page >= root_->pages.size() || root_->pages[page] == nullptr) return false;
     const uint32_t bit = slot % kPageBits;
     return ((*root_->pages[page])[bit / 64] >> (bit % 64)) & 1;
+  }
+
+  // Calls visit(slot), ascending, for the slots that are here and not in `other`. Pages that the
+  // two share, as one made of the other by With does, cost nothing.
+  template <typename Visit>
+  void ForEachBeyond(const DeleteSet& other, const Visit& visit) const {
+    if (root_ == nullptr) return;
+    static const Page kNone = {};
+    for (size_t p = 0; p < root_->pages.size(); ++p) {
+      const Page* mine = root_->pages[p].get();
+      const bool there = other.root_ != nullptr && p < other.root_->pages.size();
+      const Page* others = there ? other.root_->pages[p].get() : nullptr;
+      if (mine == nullptr || mine == others) continue;
+      if (others == nullptr) others = &kNone;
+      for (size_t w = 0; w < mine->size(); ++w) {
+        for (uint64_t bits = (*mine)[w] & ~(*others)[w]; bits != 0; bits &= bits - 1) {
+          visit(static_cast<uint32_t>(p * kPageBits + w * 64) +
+                static_cast<uint32_t>(std::countr_zero(bits)));
+        }
+      }
+    }
   }
 
   uint32_t count() const { return root_ == nullptr ? 0 : root_->count; }

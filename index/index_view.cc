@@ -4,14 +4,24 @@
 
 namespace kith::index {
 
+uint64_t SegmentView::Ordinal(uint32_t slot) const {
+  return sealed != nullptr ? sealed->Ordinal(slot) : growing->Info(slot).ordinal;
+}
+
+uint32_t SegmentView::PassageIndex(uint32_t slot) const {
+  return sealed != nullptr ? sealed->PassageIndex(slot) : growing->Info(slot).passage_index;
+}
+
+uint32_t SegmentView::LowerBound(uint64_t ordinal) const {
+  return sealed != nullptr ? sealed->LowerBound(ordinal) : growing->LowerBound(ordinal, visible);
+}
+
 IndexView::IndexView(const IndexOptions& options, std::vector<SegmentView> segments,
                      size_t memory_bytes) {
   auto state = std::make_shared<State>();
   state->options = options;
   state->segments = std::move(segments);
-  for (const SegmentView& segment : state->segments) {
-    state->live_rows += segment.visible - segment.deleted.count();
-  }
+  for (const SegmentView& segment : state->segments) state->live_rows += segment.live_rows();
   state->memory_bytes = memory_bytes;
   state_ = std::move(state);
 }
@@ -24,9 +34,8 @@ std::optional<RowPlace> IndexView::Find(uint64_t ordinal) const {
       [](uint64_t o, const SegmentView& segment) { return o < segment.first_ordinal(); });
   if (after == all.begin()) return std::nullopt;
   const SegmentView& found = *(after - 1);
-  const uint32_t slot = found.segment->LowerBound(ordinal, found.visible);
-  if (slot == found.visible || found.segment->Info(slot).ordinal != ordinal ||
-      found.deleted.Contains(slot)) {
+  const uint32_t slot = found.LowerBound(ordinal);
+  if (slot == found.visible || found.Ordinal(slot) != ordinal || found.deleted.Contains(slot)) {
     return std::nullopt;
   }
   return RowPlace{static_cast<uint32_t>(after - 1 - all.begin()), slot};

@@ -17,34 +17,26 @@
 
 #include "index/delete_set.h"
 #include "index/growing_segment.h"
-#include "index/kernels/kernels.h"
-#include "index/metric.h"
+#include "index/index_options.h"
+#include "index/sealed_segment.h"
 
 namespace kith::index {
 
-// What stays the same for the life of a vector space's index.
-struct IndexOptions {
-  uint32_t dimension = 0;
-  Metric metric = Metric::kCosine;
-  const Kernels* kernels = &BestKernels();  // another set may be forced: FindKernels(name)
-};
-
-// Ordinals begin <= o < end.
-struct OrdinalRange {
-  uint64_t begin = 0;
-  uint64_t end = 0;
-
-  bool Contains(uint64_t ordinal) const { return begin <= ordinal && ordinal < end; }
-};
-
-// A segment as far as a view shows it: its first `visible` rows without the deleted ones.
+// A segment as far as a view shows it: its first `visible` rows without the deleted ones. It is a
+// growing one or a sealed one.
 struct SegmentView {
-  std::shared_ptr<const GrowingSegment> segment;
-  uint32_t visible = 0;  // at least 1
+  std::shared_ptr<const GrowingSegment> growing;  // exactly one of the two is not null
+  std::shared_ptr<const SealedSegment> sealed;
+  uint32_t visible = 0;  // at least 1; all rows of a sealed one
   DeleteSet deleted;
 
-  uint64_t first_ordinal() const { return segment->Info(0).ordinal; }
-  uint64_t last_ordinal() const { return segment->Info(visible - 1).ordinal; }
+  uint64_t Ordinal(uint32_t slot) const;
+  uint32_t PassageIndex(uint32_t slot) const;
+  // The first slot whose ordinal is not less than `ordinal`, or `visible`.
+  uint32_t LowerBound(uint64_t ordinal) const;
+  uint64_t first_ordinal() const { return Ordinal(0); }
+  uint64_t last_ordinal() const { return Ordinal(visible - 1); }
+  uint32_t live_rows() const { return visible - deleted.count(); }
 };
 
 // Where a row is: view.segments()[segment], and its slot there.

@@ -45,11 +45,38 @@ class IndexWriter {
   // ascend over the life of the index, holes allowed.
   void Append(uint64_t ordinal, uint32_t passage_index, std::span<const float> vector);
 
+  // Ends the segment under way, so that it can be sealed: the next row opens another. Nothing
+  // happens when it is empty. What is reserved in it is lost: REQUIRES that Reserve comes before
+  // the next Append.
+  void CloseGrowing();
+
+  // Puts a sealed segment behind all rows that are there; its range counts as taken. Closes the
+  // segment under way. REQUIRES: range().begin is not below an ordinal or range taken before;
+  // nothing reserved is waiting for its Append.
+  void AddSealed(std::shared_ptr<const SealedSegment> segment);
+
+  // Puts `sealed`, which BuildSegment made of `built_from`, in the place of these. What was deleted
+  // from them since, is deleted in it. `sealed` may be null when nothing in them was live.
+  // REQUIRES: `built_from` are adjacent segments of a view of this index, full, closed or sealed,
+  // as BuildSegment took them. Those that were dropped since, because all their rows are deleted,
+  // need not be there any more. DATA_LOSS (CORRUPTION), and nothing changed, when the live rows
+  // would not be as many as before.
+  absl::Status Replace(std::span<const SegmentView> built_from,
+                       std::shared_ptr<const SealedSegment> sealed);
+
+  // Puts the rows of `replayed`, an index of the same options that was filled from storage, in the
+  // place of a segment that turned out damaged. What is deleted in the segment is deleted in them.
+  // REQUIRES: `damaged` is a segment of a view of this index; all ordinals of `replayed` are within
+  // those that the segment answers for.
+  // DATA_LOSS (CORRUPTION), and nothing changed, when the live rows are not as many.
+  absl::Status ReplaceByRows(const SegmentView& damaged, std::unique_ptr<IndexWriter> replayed);
+
   // Deletes the rows of these ordinals, published or not; those that are not there, or are deleted
   // already, are passed over. Returns how many it deleted.
   uint64_t Delete(OrdinalRange range);
 
-  // Everything appended and deleted until now. A full segment without a live row is let go.
+  // Everything appended and deleted until now. A full, closed or sealed segment without a live
+  // row is let go.
   IndexView Publish();
 
   const IndexOptions& options() const { return options_; }
@@ -58,16 +85,29 @@ class IndexWriter {
   size_t memory_bytes() const;
 
  private:
+  // A segment: growing or sealed, as in SegmentView.
   struct Entry {
-    std::shared_ptr<GrowingSegment> segment;
-    DeleteSet deleted;
+    std::shared_ptr<GrowingSegment> growing = nullptr;
+    std::shared_ptr<const SealedSegment> sealed = nullptr;
+    DeleteSet deleted = {};
+    bool closed = false;  // takes no more rows, although there is room
+
+    uint32_t size() const;
+    uint32_t room() const;
+    size_t memory_bytes() const;
+    SegmentView View() const;
   };
 
   explicit IndexWriter(const IndexOptions& options) : options_(options) {}
 
+  // Moves active_ to the next entry that takes a row.
+  void PassFull();
+  std::vector<Entry>::iterator EntryOf(const SegmentView& view);
+
   const IndexOptions options_;
-  // In ascending order of ordinals. entries_[active_] takes the next row; after it come segments
-  // that are reserved and empty.
+  // In ascending order of ordinals. Those before active_ are sealed, full or closed, once PassFull
+  // has been called; entries_[active_] takes the next row; after it come segments that are reserved
+  // and empty.
   std::vector<Entry> entries_;
   size_t active_ = 0;
   uint64_t live_rows_ = 0;

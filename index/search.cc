@@ -25,11 +25,11 @@ absl::Status ScanExact(const IndexView& view, const SearchParams& params, const 
     for (uint32_t first = 0; first < segment.visible;) {
       KITH_RETURN_IF_ERROR(call.Check());
       const GrowingSegment::Run run =
-          segment.segment->RunAt(first, std::min(segment.visible, first + kRowsPerCheck));
+          segment.growing->RunAt(first, std::min(segment.visible, first + kRowsPerCheck));
       for (uint32_t r = 0; r < run.count; ++r) {
         const RowInfo& info = run.info[r];
         if (!filter.Allows(first + r, info.ordinal)) continue;
-        const float score = queries.Score(run.exact + r * segment.segment->exact_stride(), info);
+        const float score = queries.Score(run.exact + r * segment.growing->exact_stride(), info);
         const uint64_t group = params.group_by_document ? info.document() : info.ordinal;
         if (group != open_group || open.score == kLowestScore) {
           if (open.score > kLowestScore) best.Push(open);
@@ -91,7 +91,7 @@ absl::StatusOr<std::vector<std::optional<float>>> ExactScores(const IndexView& v
       scores.push_back(std::nullopt);
       continue;
     }
-    const GrowingSegment& segment = *view.segments()[place->segment].segment;
+    const GrowingSegment& segment = *view.segments()[place->segment].growing;
     scores.push_back(prepared.Score(segment.Exact(place->slot), segment.Info(place->slot)));
   }
   return scores;

@@ -4,9 +4,14 @@
 //   KITH_ASSIGN_OR_RETURN(auto result,
 //                         Search(view, {.queries = query, .k = 10}, call, scratch));
 //
-// By default rows are scanned by their 8-bit codes. A code score comes with a proven error bound,
+// Growing segments are scanned by their 8-bit codes. A code score comes with a proven error bound,
 // rows that can still be among the k best are scored again on the exact vectors, and so the answer
 // is the same as that of `exact`, at about a fourth of the bytes read.
+//
+// Sealed segments are asked for a recall: each has measured at sealing what a walk of its graph
+// finds, and takes the cheapest way that keeps the promise, which may be a scan of its codes. The
+// best candidates are scored again on the exact vectors, so that a score is always the same as that
+// of `exact`; only which rows are found is approximate.
 
 #ifndef KITH_INDEX_SEARCH_H_
 #define KITH_INDEX_SEARCH_H_
@@ -23,12 +28,17 @@
 
 namespace kith::index {
 
+inline constexpr uint32_t kMaxEf = 16384;
+
 struct SearchParams {
   // One or more query vectors, end to end: [count][dimension]. With several each asks, and a row's
   // score is the best that any of them gives it.
   std::span<const float> queries = {};
   uint32_t k = 10;
-  bool exact = false;                          // scan the exact vectors instead of the codes
+  bool exact = false;           // scan the exact vectors, all of them
+  double target_recall = 0.95;  // (0, 1]; the share of the k best to find; 1: as exact
+  uint32_t ef = 0;      // <= kMaxEf: the pool of each graph walk; 0: whatever target_recall needs
+  double ef_boost = 1;  // >= 1: widens what target_recall gives (live sampler)
   bool group_by_document = false;              // k documents, each by its best passage
   std::span<const OrdinalRange> exclude = {};  // rows that are not wanted; a handful of ranges
 };
@@ -44,8 +54,12 @@ struct Hit {
 
 struct SearchResult {
   std::vector<Hit> hits;  // best first; ties: the lower ordinal first. min(k, matches) of them
-  uint64_t rows_scanned = 0;
-  uint64_t rows_rescored = 0;  // of these, scored again on the exact vectors
+  // What it cost, and how it was done.
+  uint64_t rows_scanned = 0;     // in scans, of codes or of exact vectors
+  uint64_t graph_distances = 0;  // computed in walks
+  uint64_t rows_rescored = 0;    // of both, scored again on the exact vectors
+  uint32_t segments_scanned = 0;
+  uint32_t segments_walked = 0;
 };
 
 // Memory that searches reuse. Not thread-safe: one search at a time.
@@ -63,9 +77,11 @@ class SearchScratch {
   std::unique_ptr<Buffers> buffers_;
 };
 
-// Checks every query vector as ValidateVector does (the field is "queries[i]"), k >= 1
-// (LIMIT_OUT_OF_RANGE), and gives up with call's status when nobody waits any more. The memory
-// used does not grow with the rows: O(k), and the passages of one document.
+// Checks every query vector as ValidateVector does (the field is "queries[i]"), and k, ef,
+// target_recall and ef_boost (LIMIT_OUT_OF_RANGE); gives up with call's status when nobody waits
+// any more. DATA_LOSS (CORRUPTION) when it meets a damaged block of a sealed segment, which is
+// flagged. The memory used does not grow with the rows but for a visited mark each: O(k + ef), and
+// the passages of one document.
 absl::StatusOr<SearchResult> Search(const IndexView& view, const SearchParams& params,
                                     const Call& call, SearchScratch& scratch);
 
