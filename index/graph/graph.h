@@ -8,14 +8,14 @@
 //   level table   16 bytes a level above 0, from level 1 upwards: count, offset / 64 of its section
 //   level 0       [nodes][degree] u32: the neighbours of each node
 //   slot_of_node  [nodes] u32: a permutation of 0..nodes-1
-//   a level       [count] u32 down | [count][upper_degree] u32 neighbours
+//   a level       [count] u32 down | [count] u32 node | [count][upper_degree] u32 neighbours
 //
 // A node is a row's place in the graph, and in the codes that are laid out beside it: nodes are
 // numbered breadth first from the entry, so that nodes that are read together lie together.
 // `slot_of_node` leads back to the segment's own order. On a level above 0, nodes are numbered anew
-// (0..count-1): `down` gives a node's number one level below. Neighbour lists have a fixed length;
-// a list that has fewer neighbours is filled up with the node's own number, which a walk has
-// visited already, so that no walk needs a count.
+// (0..count-1): `down` gives a node's number one level below, `node` its number on level 0.
+// Neighbour lists have a fixed length; a list that has fewer neighbours is filled up with the
+// node's own number, which a walk has visited already, so that no walk needs a count.
 //
 // Immutable, cheap to copy, thread-safe. The image must outlive it.
 
@@ -42,6 +42,7 @@ class Graph {
   struct Level {
     uint32_t count = 0;
     const uint32_t* down = nullptr;        // [count]: number one level below
+    const uint32_t* node = nullptr;        // [count]: number on level 0
     const uint32_t* neighbours = nullptr;  // [count][upper_degree()]
   };
 
@@ -49,9 +50,9 @@ class Graph {
   Graph() = default;
 
   // Looks at every number in the image, which may come from a damaged or hostile file: sizes and
-  // sections fit, every neighbour and `down` is in range, slot_of_node is a permutation.
-  // DATA_LOSS (CORRUPTION) with the numbers otherwise. REQUIRES: image.data() is aligned to 64
-  // unless empty. `image` may be longer than the graph: see size_bytes().
+  // sections fit, every neighbour is in range, `down` and `node` agree, slot_of_node is a
+  // permutation. DATA_LOSS (CORRUPTION) with the numbers otherwise. REQUIRES: image.data() is
+  // aligned to 64 unless empty. `image` may be longer than the graph: see size_bytes().
   static absl::StatusOr<Graph> Parse(std::span<const std::byte> image);
 
   uint32_t nodes() const { return nodes_; }

@@ -1,8 +1,9 @@
 // BuildGraph: rows, as build codes -> a frozen graph. Used by the build of sealed segments and by
 // benches, on a thread of their own; it may take minutes.
 //
-//   KITH_ASSIGN_OR_RETURN(BuiltGraph built, BuildGraph(build_codes, {.threads = 2}, call));
-//   // node i of built.graph is row built.graph.slot(i) of build_codes
+//   KITH_ASSIGN_OR_RETURN(BuiltGraph built,
+//                         BuildGraph({&coder, codes, rows}, {.threads = 2}, call));
+//   // node i of built.graph is row built.graph.slot(i)
 
 #ifndef KITH_INDEX_GRAPH_GRAPH_BUILDER_H_
 #define KITH_INDEX_GRAPH_GRAPH_BUILDER_H_
@@ -18,7 +19,14 @@
 
 namespace kith::index {
 
-class BuildCodes;
+class BuildCoder;
+
+// Rows as BuildCoder coded them: row i at codes + i * coder->row_bytes(). All borrowed.
+struct BuildRows {
+  const BuildCoder* coder = nullptr;
+  const std::byte* codes = nullptr;
+  uint32_t count = 0;  // at most Graph::kMaxNodes
+};
 
 enum class GraphBuilder : uint8_t {
   kHnswlib,  // hnswlib's own insertion, over our distances: the reference
@@ -41,12 +49,12 @@ using GraphProgress = std::function<void(uint64_t rows_done, uint64_t rows)>;
 
 // INVALID_ARGUMENT for options out of range, RESOURCE_EXHAUSTED (MEMORY_BUDGET) without memory, or
 // what `call` says once nobody waits any more. No rows make a graph of no nodes.
-absl::StatusOr<BuiltGraph> BuildGraph(const BuildCodes& rows, const GraphOptions& options,
+absl::StatusOr<BuiltGraph> BuildGraph(const BuildRows& rows, const GraphOptions& options,
                                       const Call& call, const GraphProgress& progress = {});
 
 // What BuildGraph takes beside its input, at most, the image included; and the size of an image.
-// Both err on the upper side by the chance of the upper levels.
-size_t EstimateGraphBuildBytes(uint64_t rows, const GraphOptions& options);
+// Both err on the upper side. `row_bytes`: of a coded row.
+size_t EstimateGraphBuildBytes(uint64_t rows, size_t row_bytes, const GraphOptions& options);
 size_t EstimateGraphBytes(uint64_t rows, uint32_t m);
 
 }  // namespace kith::index
