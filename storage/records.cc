@@ -27,6 +27,10 @@ std::string ProblemOf(const store::VectorSpaceRecord& space) {
   if (space.has_encoder() && !IsArtifactHash(space.encoder().artifact_hash())) {
     return fmt::format("artifact hash {}", Quoted(space.encoder().artifact_hash()));
   }
+  if (space.has_index() && !IsKnown(space.index().quantization(),
+                                    store::Quantization_IsValid(space.index().quantization()))) {
+    return fmt::format("quantization {}", static_cast<int>(space.index().quantization()));
+  }
   if (space.has_splitter() &&
       !IsKnown(space.splitter().kind(), store::SplitterKind_IsValid(space.splitter().kind()))) {
     return fmt::format("splitter kind {}", static_cast<int>(space.splitter().kind()));

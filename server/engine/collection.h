@@ -24,6 +24,8 @@
 #include "kith/base/call.h"
 #include "server/engine/document.h"
 #include "server/engine/encoders.h"
+#include "server/engine/index_admin.h"
+#include "server/engine/operations.h"
 #include "server/engine/schema.h"
 #include "server/engine/search.h"
 #include "server/engine/write.h"
@@ -67,6 +69,16 @@ class Collection : public std::enable_shared_from_this<Collection> {
             std::function<void(absl::StatusOr<ReadView>)> read);
 
   absl::StatusOr<CollectionStats> Stats() const;
+
+  // In memory, quick.
+  IndexStatus index_status() const;
+  // Index work that would come by itself, now: an operation that ends when every row that is there
+  // now is in a graph, or (Merge) when the segments are merged as far as they go as well. Storage
+  // is written: call it on a thread that may block.
+  absl::StatusOr<Operation> SealIndex();
+  absl::StatusOr<Operation> MergeIndex();
+  // Compares searches as `request` tunes them with exact ones, on one View.
+  void MeasureRecall(RecallRequest request, std::shared_ptr<const Call> call, RecallDone done);
 
   // For the Database.
   const std::shared_ptr<Shard>& shard() const { return shard_; }

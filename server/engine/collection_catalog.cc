@@ -206,11 +206,13 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Resolve(const CollectionSpec& 
   KITH_RETURN_IF_ERROR(ValidateCollectionName(spec.name));
   KITH_RETURN_IF_ERROR(CheckDescription(spec.description, services_->limits));
   KITH_RETURN_IF_ERROR(InField(ValidateSplitter(spec.options.splitter), "options"));
+  KITH_RETURN_IF_ERROR(InField(ValidateIndexSettings(spec.index), "index"));
   CollectionInfo info;
   info.name = spec.name;
   info.description = spec.description;
   info.options = spec.options;
   info.space.metric = spec.metric;
+  info.space.index = spec.index;
   info.space.dimension = spec.dimension;
   // A dimension alone means vectors; neither, or an encoder, means text.
   if (!spec.encoder && spec.dimension != 0) {
@@ -312,6 +314,10 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Update(std::string_view name,
   if (update.splitter) {
     KITH_RETURN_IF_ERROR(InField(ValidateSplitter(*update.splitter), "options"));
     entry.info.options.splitter = *update.splitter;
+  }
+  if (update.index) {
+    KITH_RETURN_IF_ERROR(InField(ValidateIndexSettings(*update.index), "index"));
+    entry.info.space.index = *update.index;
   }
   if (update.default_durability) {
     entry.info.options.default_durability = *update.default_durability;

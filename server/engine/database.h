@@ -28,6 +28,8 @@
 #include "server/engine/collection.h"
 #include "server/engine/encoders.h"
 #include "server/engine/executor.h"
+#include "server/engine/index_admin.h"
+#include "server/engine/index_options.h"
 #include "server/engine/limits.h"
 #include "server/engine/operations.h"
 #include "server/engine/schema.h"
@@ -52,6 +54,7 @@ struct DatabaseOptions {
   // Bytes for indexes, encoders and storage together; 0: 80 % of the cgroup's or the machine's.
   uint64_t memory_budget_bytes = 0;
   Limits limits;
+  IndexOptions index;
   // Receives events; called from any thread, must be quick. May be empty.
   std::function<void(const Event&)> on_event;
 };
@@ -105,6 +108,11 @@ class Database {
   // From now on Find answers DRAINING; returns when all accepted work has ended, or at `deadline`.
   virtual void Drain(Call::Clock::time_point deadline) = 0;
 };
+
+// What a collection would take of this server. INVALID_ARGUMENT for a dimension or settings that
+// are out of range.
+absl::StatusOr<Estimate> EstimateCollection(const EstimateRequest& request, const Limits& limits,
+                                            const ServerInfo& server);
 
 // The passages that a text would be cut into: what SplitText answers. Blocks.
 absl::StatusOr<std::vector<Passage>> SplitText(const encoder::Encoder& encoder,

@@ -30,6 +30,7 @@ struct Limits {
   size_t batch_searches = 256;
   size_t encode_texts = 256;
   size_t page = 1000;
+  size_t recall_queries = 1000;
 };
 
 }  // namespace kith::engine

@@ -27,7 +27,11 @@ class Store;
 
 namespace kith::engine {
 
-enum class OperationKind : uint8_t { kReclaimCollection = 1 };  // never renumber
+enum class OperationKind : uint8_t {  // never renumber
+  kReclaimCollection = 1,
+  kSealIndex = 2,   // every row that waits gets into a graph
+  kMergeIndex = 3,  // and the segments are merged as far as they go
+};
 enum class OperationState : uint8_t {
   kRunning = 1,
   kSucceeded,

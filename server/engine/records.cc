@@ -8,11 +8,18 @@
 #include "fmt/format.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
+#include "server/engine/validate.h"
 
 namespace kith::engine {
 namespace {
 
-constexpr char kReclaimCollection[] = "reclaim_collection";
+struct KindName {
+  OperationKind kind;
+  const char* name;
+};
+constexpr KindName kOperationKinds[] = {{OperationKind::kReclaimCollection, "reclaim_collection"},
+                                        {OperationKind::kSealIndex, "seal_index"},
+                                        {OperationKind::kMergeIndex, "merge_index"}};
 
 absl::Status Corrupt(const std::string& what) {
   return Error(absl::StatusCode::kDataLoss, reason::kCorruption, "a stored record is damaged: {}",
@@ -147,6 +154,10 @@ store::CollectionRecord CollectionRecordOf(const CollectionInfo& info, uint64_t 
     encoder->set_query_prompt(info.space.query_prompt);
     encoder->set_passage_prompt(info.space.passage_prompt);
   }
+  store::IndexRecord* index = space->mutable_index();
+  index->set_quantization(static_cast<store::Quantization>(info.space.index.quantization));
+  index->set_m(info.space.index.m);
+  index->set_ef_construction(info.space.index.ef_construction);
   store::SplitterRecord* splitter = space->mutable_splitter();
   splitter->set_kind(static_cast<store::SplitterKind>(info.options.splitter.kind));
   splitter->set_max_tokens(info.options.splitter.max_tokens);
@@ -186,6 +197,13 @@ absl::StatusOr<CollectionInfo> ReadCollection(uint32_t number,
   info.space.name = space.name();
   info.space.dimension = space.dimension();
   info.space.metric = static_cast<Metric>(space.metric() - 1);
+  if (space.has_index()) {
+    info.space.index = {static_cast<Quantization>(space.index().quantization()), space.index().m(),
+                        space.index().ef_construction()};
+    if (!ValidateIndexSettings(info.space.index).ok()) {
+      return Corrupt(fmt::format("the index settings of collection {}", number));
+    }
+  }
   if (space.has_encoder()) {
     info.space.encoder = space.encoder().model_name();
     info.space.artifact_hash = space.encoder().artifact_hash();
@@ -198,7 +216,9 @@ absl::StatusOr<CollectionInfo> ReadCollection(uint32_t number,
 
 store::OperationRecord OperationRecordOf(const Operation& operation, uint32_t collection_number) {
   store::OperationRecord record;
-  record.set_kind(kReclaimCollection);
+  for (const KindName& known : kOperationKinds) {
+    if (known.kind == operation.kind) record.set_kind(known.name);
+  }
   record.set_target(operation.target);
   record.set_phase(operation.phase);
   record.set_done(operation.done);
@@ -218,7 +238,9 @@ store::OperationRecord OperationRecordOf(const Operation& operation, uint32_t co
 Operation ReadOperation(const std::string& id, const store::OperationRecord& record) {
   Operation operation;
   operation.id = id;
-  operation.kind = OperationKind::kReclaimCollection;
+  for (const KindName& known : kOperationKinds) {
+    if (record.kind() == known.name) operation.kind = known.kind;
+  }
   operation.target = record.target();
   operation.phase = record.phase();
   operation.done = record.done();

@@ -25,6 +25,24 @@ struct SplitterOptions {
   uint32_t overlap_tokens = 32;
 };
 
+// How vectors are coded in sealed segments. Scores always come from the vectors themselves.
+enum class Quantization : uint8_t {  // never renumber
+  kAuto = 1,                         // what is fastest at equal recall
+  kInt4 = 2,
+  kInt8 = 3,
+  kF16 = 4,
+  kF32 = 5,
+};
+
+// How sealed segments are built.
+struct IndexSettings {
+  Quantization quantization = Quantization::kAuto;
+  uint32_t m = 16;                 // edges of a node; twice as many on the lowest level: 4..64
+  uint32_t ef_construction = 200;  // candidates looked at for them: 16..2000
+
+  friend bool operator==(const IndexSettings&, const IndexSettings&) = default;
+};
+
 struct CollectionOptions {
   SplitterOptions splitter;
   Durability default_durability = Durability::kSynced;
@@ -35,6 +53,7 @@ struct VectorSpace {
   std::string encoder;  // empty: clients bring their own vectors
   uint32_t dimension = 0;
   Metric metric = Metric::kCosine;
+  IndexSettings index;
   // Of the encoder, recorded when the collection was made; empty without one.
   std::string artifact_hash;
   std::string space_hash;
@@ -51,6 +70,9 @@ struct CollectionSpec {
   uint32_t dimension = 0;
   Metric metric = Metric::kCosine;
   CollectionOptions options = {};
+  IndexSettings index = {};
+  // How many passages it is meant for; over the memory budget, it is refused at once. 0: not said.
+  uint64_t expected_passages = 0;
 };
 
 enum class CollectionState { kLoading, kReady, kFailed };
@@ -71,6 +93,7 @@ struct CollectionUpdate {
   std::optional<std::string> description;
   std::optional<SplitterOptions> splitter;
   std::optional<Durability> default_durability;
+  std::optional<IndexSettings> index;  // of segments that are built from then on
 };
 
 // Names a commit; see kith.v1.CommitToken.

@@ -27,6 +27,10 @@ struct DocumentQuery {
 };
 using Query = std::variant<TextQuery, VectorQuery, DocumentQuery>;
 
+inline constexpr double kDefaultTargetRecall = 0.95;
+inline constexpr double kTargetRecallMin = 0.5;
+inline constexpr int64_t kEfMax = 16'384;
+
 struct SearchSelector {
   bool text = true;
   bool metadata = true;
@@ -40,7 +44,10 @@ struct SearchRequest {
   SearchSelector select = {};
   bool group_by_document = false;
   int64_t passages_per_group = 3;
-  bool exact = false;
+  // How good the answer must be: at most one of the three.
+  bool exact = false;                   // scan all vectors
+  std::optional<double> target_recall;  // 0.5 .. 1; absent: kDefaultTargetRecall
+  std::optional<int64_t> ef;            // 1 .. kEfMax candidates of each graph
   Truncation truncation = Truncation::kEnd;
 };
 
@@ -59,7 +66,11 @@ struct SearchHit {
   std::vector<ScoredPassage> passages;  // best first; one, unless grouped by document
 };
 
-enum class Strategy { kExactScan, kCodeScan };
+enum class Strategy {
+  kExactScan,  // all vectors
+  kCodeScan,   // all codes, the best rescored on the vectors
+  kGraph,      // graphs were walked (and what none covers was scanned by code), the best rescored
+};
 
 struct SearchAnswer {
   std::vector<SearchHit> hits;
@@ -68,8 +79,9 @@ struct SearchAnswer {
   Metric metric = Metric::kCosine;
   uint64_t encoded_tokens = 0;
   bool query_truncated = false;
-  uint64_t code_distances = 0;
-  uint64_t exact_distances = 0;
+  uint64_t code_distances = 0;   // of codes that were scanned
+  uint64_t graph_distances = 0;  // of codes that walks met
+  uint64_t exact_distances = 0;  // of vectors: rescored candidates, or all
   CommitToken token;
 };
 

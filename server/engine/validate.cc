@@ -178,6 +178,41 @@ absl::Status ValidateMetadata(const Metadata& metadata, const Limits& limits) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateIndexSettings(const IndexSettings& settings) {
+  const auto kind = static_cast<int>(settings.quantization);
+  if (kind < static_cast<int>(Quantization::kAuto) || kind > static_cast<int>(Quantization::kF32)) {
+    return InvalidArgument(reason::kInvalidRequest, "quantization: {} is not known", kind)
+        .Field("quantization");
+  }
+  const auto check = [](const char* field, uint32_t value, uint32_t least,
+                        uint32_t most) -> absl::Status {
+    if (value >= least && value <= most) return absl::OkStatus();
+    return InvalidArgument(reason::kLimitOutOfRange, "{}: {} given, must be from {} to {}", field,
+                           value, least, most)
+        .Field(field)
+        .With("limit", most);
+  };
+  KITH_RETURN_IF_ERROR(check("m", settings.m, 4, 64));
+  return check("ef_construction", settings.ef_construction, 16, 2000);
+}
+
+absl::Status ValidateTuning(std::optional<double> target_recall, std::optional<int64_t> ef) {
+  // Written so that NaN is refused, too.
+  if (target_recall && !(*target_recall >= kTargetRecallMin && *target_recall <= 1)) {
+    return InvalidArgument(reason::kLimitOutOfRange,
+                           "target_recall: {} given, must be from {} to 1", *target_recall,
+                           kTargetRecallMin)
+        .Field("tuning.target_recall");
+  }
+  if (ef && (*ef < 1 || *ef > kEfMax)) {
+    return InvalidArgument(reason::kLimitOutOfRange, "ef: {} given, must be from 1 to {}", *ef,
+                           kEfMax)
+        .Field("tuning.ef")
+        .With("limit", kEfMax);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ValidateSearch(const SearchRequest& request, const Limits& limits) {
   const auto results = static_cast<int64_t>(limits.results);
   const auto refuse = [&](const char* field, int64_t value, const char* rule, int64_t limit) {
@@ -197,7 +232,14 @@ absl::Status ValidateSearch(const SearchRequest& request, const Limits& limits) 
   if (request.passages_per_group < 1 || request.passages_per_group > passages) {
     return refuse("passages_per_group", request.passages_per_group, "from 1 to", passages);
   }
-  return absl::OkStatus();
+  if (request.exact + request.target_recall.has_value() + request.ef.has_value() > 1) {
+    return InvalidArgument(
+               reason::kInvalidRequest,
+               "tuning: exact, target_recall and ef exclude each other, {} are given",
+               request.exact + request.target_recall.has_value() + request.ef.has_value())
+        .Field("tuning");
+  }
+  return ValidateTuning(request.target_recall, request.ef);
 }
 
 }  // namespace kith::engine

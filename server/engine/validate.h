@@ -8,6 +8,7 @@
 #define KITH_SERVER_ENGINE_VALIDATE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -34,7 +35,15 @@ absl::Status ValidateText(std::string_view text, const Limits& limits,
 
 absl::Status ValidateMetadata(const Metadata& metadata, const Limits& limits);
 
-// limit >= 1, offset >= 0, limit + offset <= limits.results, passages per group.
+// A known quantization; m and ef_construction within the ranges of IndexSettings. Fields "m" and
+// "ef_construction".
+absl::Status ValidateIndexSettings(const IndexSettings& settings);
+
+// target_recall in [kTargetRecallMin, 1], ef in [1, kEfMax]. Fields "tuning.target_recall" and
+// "tuning.ef".
+absl::Status ValidateTuning(std::optional<double> target_recall, std::optional<int64_t> ef);
+
+// limit >= 1, offset >= 0, limit + offset <= limits.results, passages per group, tuning.
 absl::Status ValidateSearch(const SearchRequest& request, const Limits& limits);
 
 // True if nothing of `text` is more than white space (Unicode's White_Space).

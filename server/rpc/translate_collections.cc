@@ -196,6 +196,9 @@ void WriteOperation(const engine::Operation& operation, v1::Operation* out) {
     case engine::OperationKind::kReclaimCollection:
       out->set_kind(v1::OPERATION_KIND_RECLAIM_COLLECTION);
       break;
+    case engine::OperationKind::kSealIndex:
+    case engine::OperationKind::kMergeIndex:
+      break;  // nothing begins one yet
   }
   out->set_target(operation.target);
   out->set_state(WriteState(operation.state));

@@ -72,6 +72,7 @@ inline constexpr std::string_view kOperationNotFound = "OPERATION_NOT_FOUND";
 inline constexpr std::string_view kMemoryBudget = "MEMORY_BUDGET";
 inline constexpr std::string_view kDiskWatermark = "DISK_WATERMARK";
 inline constexpr std::string_view kQueueFull = "QUEUE_FULL";
+inline constexpr std::string_view kIndexDebt = "INDEX_DEBT";
 inline constexpr std::string_view kMessageTooLarge = "MESSAGE_TOO_LARGE";
 inline constexpr std::string_view kCollectionLoading = "COLLECTION_LOADING";
 inline constexpr std::string_view kDraining = "DRAINING";
