@@ -22,6 +22,12 @@ add_library(kith::dnnl ALIAS kith_dnnl)
 target_include_directories(kith_dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
 target_link_libraries(kith_dnnl INTERFACE ${DNNL_LIBRARY})
 
+# Headers alone, without a package file in Debian 12.
+find_path(HNSWLIB_INCLUDE_DIR hnswlib/hnswlib.h REQUIRED)
+add_library(kith_hnswlib INTERFACE)
+add_library(kith::hnswlib ALIAS kith_hnswlib)
+target_include_directories(kith_hnswlib SYSTEM INTERFACE ${HNSWLIB_INCLUDE_DIR})
+
 if(BUILD_TESTING)
   find_package(GTest REQUIRED)
 endif()

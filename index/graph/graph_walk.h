@@ -2,8 +2,7 @@
 // scratch of a thread and is reused for any graph, so that a walk takes no memory once it is warm.
 //
 //   GraphWalk walk;
-//   auto score = [&](const uint32_t* nodes, size_t count, float* distances) { ... };
-//   KITH_RETURN_IF_ERROR(walk.Run(graph, score, {.ef = 64}, AllNodes{}, call));
+//   KITH_RETURN_IF_ERROR(walk.Run(graph, scorer, {.ef = 64}, AllNodes{}, call));
 //   for (GraphWalk::Found found : walk.found()) { ... }   // nearest first, at most ef
 //
 // Each step takes the nearest node of the pool whose neighbours were not looked at yet, scores
@@ -15,20 +14,27 @@
 #ifndef KITH_INDEX_GRAPH_GRAPH_WALK_H_
 #define KITH_INDEX_GRAPH_GRAPH_WALK_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
+#include <type_traits>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "index/graph/graph.h"
+#include "index/graph/visited_set.h"
+#include "index/graph/walk_pool.h"
 #include "kith/base/call.h"
+#include "kith/base/status_macros.h"
 
 namespace kith::index {
 
 struct WalkOptions {
   uint32_t ef = 64;  // at least 1
   // The walk gives up (see gave_up) once it scored that many nodes.
-  uint64_t max_distances = UINT64_MAX;
+  uint64_t max_distances = std::numeric_limits<uint64_t>::max();
 };
 
 // The `allow` of a walk without deletes; it costs nothing.
@@ -38,10 +44,7 @@ struct AllNodes {
 
 class GraphWalk {
  public:
-  struct Found {
-    float distance;
-    uint32_t node;
-  };
+  using Found = WalkPool::Found;  // {float distance; uint32_t node;}
 
   // `score` is called as score(const uint32_t* nodes, size_t count, float* distances) with 1 <=
   // count
@@ -54,13 +57,110 @@ class GraphWalk {
   // Of the last Run. Nearest first; equal distances in any order.
   std::span<const Found> found() const { return found_; }
   uint64_t distances() const { return distances_; }  // how many nodes were scored, levels included
-  bool gave_up() const { return gave_up_; }          // max_distances was reached
+  // It ended before its time: max_distances was reached, or so many nodes were refused that the
+  // pool had no room for those behind them. Then a scan is the better way.
+  bool gave_up() const { return gave_up_; }
 
  private:
+  static constexpr uint32_t kStepsPerCheck = 256;
+
+  template <typename Score, typename Allow>
+  void Descend(const Graph& graph, const Score& score, const Allow& allow);
+  template <typename Score, typename Allow>
+  void Expand(const Graph& graph, uint32_t node, const Score& score, const Allow& allow);
+
+  VisitedSet visited_;
+  WalkPool pool_;
+  std::array<uint32_t, Graph::kMaxDegree> nodes_;
+  std::array<float, Graph::kMaxDegree> scores_;
+
   std::span<const Found> found_;
   uint64_t distances_ = 0;
   bool gave_up_ = false;
 };
+
+template <typename Score, typename Allow>
+absl::Status GraphWalk::Run(const Graph& graph, const Score& score, const WalkOptions& options,
+                            const Allow& allow, const Call& call) {
+  found_ = {};
+  distances_ = 0;
+  gave_up_ = false;
+  pool_.Reset(options.ef);
+  if (graph.nodes() == 0) return absl::OkStatus();
+  visited_.Reset(graph.nodes());
+  Descend(graph, score, allow);
+  for (uint32_t steps = 1; pool_.HasUnexpanded(); ++steps) {
+    if (distances_ >= options.max_distances) {
+      gave_up_ = true;
+      break;
+    }
+    Expand(graph, pool_.TakeNearest(), score, allow);
+    if (steps % kStepsPerCheck == 0) KITH_RETURN_IF_ERROR(call.Check());
+  }
+  gave_up_ |= pool_.crowded();
+  found_ = pool_.Finish(allow);
+  return absl::OkStatus();
+}
+
+// Greedily down the upper levels. Every node that was the nearest of a level enters the pool, the
+// entry among them: so a walk with a pool as large as the graph meets all that the entry reaches.
+template <typename Score, typename Allow>
+void GraphWalk::Descend(const Graph& graph, const Score& score, const Allow& allow) {
+  const std::span<const Graph::Level> levels = graph.levels();
+  const uint32_t degree = graph.upper_degree();
+  uint32_t current = graph.entry();
+  uint32_t node = levels.empty() ? current : levels.back().node[current];
+  float nearest;
+  score(&node, 1, &nearest);
+  distances_ += 1;
+  visited_.Insert(node);
+  pool_.Push({nearest, node}, allow);
+  for (size_t l = levels.size(); l-- > 0;) {
+    const Graph::Level& level = levels[l];
+    const uint32_t before = node;
+    for (bool closer = true; closer;) {
+      closer = false;
+      const uint32_t* neighbours = level.neighbours + size_t{current} * degree;
+      for (uint32_t i = 0; i < degree; ++i) nodes_[i] = level.node[neighbours[i]];
+      score(nodes_.data(), degree, scores_.data());
+      distances_ += degree;
+      for (uint32_t i = 0; i < degree; ++i) {
+        if (scores_[i] < nearest) {
+          nearest = scores_[i];
+          current = neighbours[i];
+          closer = true;
+        }
+      }
+    }
+    node = level.node[current];
+    if (node != before && visited_.Insert(node)) pool_.Push({nearest, node}, allow);
+    current = level.down[current];
+  }
+}
+
+template <typename Score, typename Allow>
+void GraphWalk::Expand(const Graph& graph, uint32_t node, const Score& score, const Allow& allow) {
+  const uint32_t* neighbours = graph.neighbours(node);
+  const uint32_t degree = graph.degree();
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < degree; ++i) {
+    const uint32_t neighbour = neighbours[i];
+    nodes_[count] = neighbour;
+    count += visited_.Insert(neighbour) ? 1 : 0;
+  }
+  if (count == 0) return;
+  // Most likely the next one to be expanded.
+  if (pool_.HasUnexpanded()) {
+    const auto* next = reinterpret_cast<const char*>(graph.neighbours(pool_.PeekNearest()));
+    for (uint32_t byte = 0; byte < degree * sizeof(uint32_t); byte += 64)
+      __builtin_prefetch(next + byte);
+  }
+  score(nodes_.data(), count, scores_.data());
+  distances_ += count;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (scores_[i] < pool_.bound()) pool_.Push({scores_[i], nodes_[i]}, allow);
+  }
+}
 
 }  // namespace kith::index
 

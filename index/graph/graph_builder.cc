@@ -1,0 +1,57 @@
+#include "index/graph/graph_builder.h"
+
+#include "index/codes/build_codes.h"
+#include "index/graph/graph_draft.h"
+#include "index/graph/graph_image.h"
+#include "kith/base/error.h"
+#include "kith/base/status_macros.h"
+
+namespace kith::index {
+namespace {
+
+constexpr uint32_t kMinM = 4;
+constexpr uint32_t kMaxM = 64;
+constexpr uint32_t kMaxEfConstruction = 4096;
+constexpr uint32_t kMaxThreads = 256;
+
+absl::Status CheckOptions(const BuildRows& rows, const GraphOptions& options) {
+  if (options.m < kMinM || options.m > kMaxM || options.ef_construction < options.m ||
+      options.ef_construction > kMaxEfConstruction || options.threads < 1 ||
+      options.threads > kMaxThreads || rows.count > Graph::kMaxNodes) {
+    return InvalidArgument(
+        reason::kLimitOutOfRange,
+        "a graph of {} rows with m {}, ef_construction {} and {} threads: taken are "
+        "{} rows, m {}..{}, ef_construction m..{}, threads 1..{}",
+        rows.count, options.m, options.ef_construction, options.threads, Graph::kMaxNodes, kMinM,
+        kMaxM, kMaxEfConstruction, kMaxThreads);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<BuiltGraph> BuildGraph(const BuildRows& rows, const GraphOptions& options,
+                                      const Call& call, const GraphProgress& progress) {
+  KITH_RETURN_IF_ERROR(CheckOptions(rows, options));
+  KITH_ASSIGN_OR_RETURN(GraphDraft draft, BuildByHnswlib(rows, options, call, progress));
+  LinkUnreachable(rows, draft);
+  KITH_RETURN_IF_ERROR(call.Check());
+  return FreezeGraph(draft);
+}
+
+size_t EstimateGraphBytes(uint64_t rows, uint32_t m) {
+  // A row is on 1 / (m - 1) upper levels in the mean; twice that leaves room for chance.
+  const uint64_t upper_rows = rows * 2 / (m - 1) + 64;
+  return graph_image::Layout(rows, 2 * m, Graph::kMaxLevels).first_level +
+         graph_image::LevelBytes(upper_rows, m) + Graph::kMaxLevels * graph_image::kAlignment;
+}
+
+size_t EstimateGraphBuildBytes(uint64_t rows, size_t row_bytes, const GraphOptions& options) {
+  // hnswlib, a row: links, the code, a label; two locks, a level, a pointer, an entry of a hash
+  // table; and a mark a thread. The draft and the image overlap with nothing else but each other.
+  const uint64_t hnswlib_row =
+      2 * options.m * 4 + 4 + row_bytes + 8 + 40 + 4 + 8 + 64 + 8 + 2 * uint64_t{options.threads};
+  return rows * hnswlib_row + 2 * EstimateGraphBytes(rows, options.m) + rows * 48;
+}
+
+}  // namespace kith::index
