@@ -40,6 +40,11 @@ absl::Status ReadRow(std::string_view key, std::string_view value, Catalog& cata
       return ReadNumbered(key, value, catalog.field_registries);
     case static_cast<char>(CatalogTag::kShardState):
       return ReadNumbered(key, value, catalog.shards);
+    case static_cast<char>(CatalogTag::kManifest): {
+      const auto of = ParseManifestKey(key);
+      if (!of) return DamagedRow(Family::kCatalog, key, "it holds no shard and space");
+      return ParseRecord(Family::kCatalog, key, value, catalog.manifests[*of]);
+    }
     case static_cast<char>(CatalogTag::kModel):
       return ReadNamed(key, value, catalog.models);
     case static_cast<char>(CatalogTag::kOperation):

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "kith/store/catalog.pb.h"
+#include "storage/segment_files.h"
 #include "storage/types.h"
 
 namespace kith::storage {
@@ -16,6 +17,7 @@ struct Catalog {
   std::map<CollectionNumber, store::CollectionRecord> collections;  // those being dropped, too
   std::map<CollectionNumber, store::FieldRegistry> field_registries;
   std::map<ShardNumber, store::ShardState> shards;
+  Manifests manifests;
   std::map<std::string, store::ModelRecord> models;  // by artifact hash
   std::map<std::string, store::OperationRecord> operations;
 };

@@ -265,6 +265,11 @@ void CommitBatch::Rep::PutCatalog(const std::string& key, const Record& record) 
   if (Valid(record)) Put(Family::kCatalog, key, Serialize(record));
 }
 
+void CommitBatch::PutManifest(ShardNumber shard, SpaceNumber space,
+                              const store::ManifestRecord& record) {
+  rep_->PutCatalog(ManifestKey(shard, space), record);
+}
+
 void CommitBatch::PutServer(const store::ServerRecord& record) {
   rep_->PutCatalog(CatalogKey(CatalogTag::kServer), record);
 }
@@ -319,6 +324,9 @@ void CommitBatch::DropShard(ShardNumber shard) {
     rep.DeleteRange(family, ShardPrefix(shard), ShardEnd(shard));
   }
   rep.Delete(Family::kCatalog, CatalogKey(CatalogTag::kShardState, shard));
+  // Of all its spaces: no key of another shard lies between these.
+  rep.DeleteRange(Family::kCatalog, CatalogKey(CatalogTag::kManifest, shard),
+                  ManifestKey(shard, UINT16_MAX) + '\0');
 }
 
 void CommitBatch::DropTombstones(ShardNumber shard, SpaceNumber space, Ordinal begin, Ordinal end) {

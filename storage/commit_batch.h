@@ -87,6 +87,8 @@ class CommitBatch {
   // REQUIRES: after End(); equal in sequence and running hash to what was ended last, if anything
   // was.
   void PutShardState(ShardNumber shard, const store::ShardState& state);
+  // In one batch with the tombstones that it retires (DropTombstones).
+  void PutManifest(ShardNumber shard, SpaceNumber space, const store::ManifestRecord& record);
   void PutServer(const store::ServerRecord& record);
   void PutCollection(CollectionNumber collection, const store::CollectionRecord& record);
   // Deletes the collection's record and field registry. Its shards have DropShard.
@@ -99,8 +101,8 @@ class CommitBatch {
 
   // --- Maintenance: outside of logical batches, not hashed. ---
 
-  // Every row of the shard, its state too. Costs nothing now: Store::ReclaimShard gives the space
-  // back. The number is never used again.
+  // Every row of the shard, its state and manifests too. Costs nothing now: Store::ReclaimShard
+  // gives the space back. The number is never used again.
   void DropShard(ShardNumber shard);
   // The tombstones whose first ordinal is in [begin, end): no segment needs them (any more).
   void DropTombstones(ShardNumber shard, SpaceNumber space, Ordinal begin, Ordinal end);

@@ -143,8 +143,9 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(const std::string& 
 DataFolder::~DataFolder() { close(lock_fd_); }
 
 absl::Status DataFolder::MarkComplete() {
-  if (complete_) return absl::OkStatus();
+  if (complete_ && version_ == kFormatVersion) return absl::OkStatus();
   complete_ = true;
+  version_ = kFormatVersion;
   return WriteFormat();
 }
 
@@ -173,9 +174,10 @@ absl::Status DataFolder::ReadFormat() {
     return Damaged(path, fmt::format("checksum {:016x} instead of {:016x}", actual, expected));
   }
   const auto state = GetLittleEndian<uint32_t>(bytes, 12);
-  if (version != kFormatVersion || (state != 1 && state != 2)) {
+  if (version < 1 || version > kFormatVersion || (state != 1 && state != 2)) {
     return Damaged(path, fmt::format("version {}, state {}", version, state));
   }
+  version_ = version;
   complete_ = state == static_cast<uint32_t>(State::kComplete);
   std::memcpy(uuid_.data(), bytes.data() + 16, uuid_.size());
   return absl::OkStatus();
@@ -184,7 +186,7 @@ absl::Status DataFolder::ReadFormat() {
 absl::Status DataFolder::WriteFormat() {
   std::string bytes(kFormatBytes, '\0');
   kMagic.copy(bytes.data(), kMagic.size());
-  PutLittleEndian<uint32_t>(bytes, 8, kFormatVersion);
+  PutLittleEndian<uint32_t>(bytes, 8, version_);
   PutLittleEndian<uint32_t>(
       bytes, 12, static_cast<uint32_t>(complete_ ? State::kComplete : State::kIncomplete));
   std::memcpy(bytes.data() + 16, uuid_.data(), uuid_.size());

@@ -5,6 +5,7 @@
 //   FORMAT   magic, version, state, uuid, checksum (docs/formats/data-folder.md)
 //   db/      RocksDB
 //   models/  ModelStore
+//   segments/  SegmentFiles
 //
 // Only storage/ and its tests use this. Thread-safety: constant after Open.
 
@@ -23,7 +24,8 @@
 namespace kith::storage {
 
 // The version that this program writes, and the newest that it reads.
-inline constexpr uint32_t kFormatVersion = 1;
+// 2: manifests of segments, which version 1 would not know to keep in step.
+inline constexpr uint32_t kFormatVersion = 2;
 
 class DataFolder {
  public:
@@ -39,11 +41,12 @@ class DataFolder {
   const Uuid& uuid() const { return uuid_; }
   std::string db_path() const { return path_ + "/db"; }
   std::string models_path() const { return path_ + "/models"; }
+  std::string segments_path() const { return path_ + "/segments"; }
 
   // False while the folder was never opened to the end: a database that is missing may be made,
   // while in a folder that was complete it is a loss.
   bool complete() const { return complete_; }
-  // Records that the database was made.
+  // Records that the database was made, and that this version uses it.
   absl::Status MarkComplete();
 
  private:
@@ -55,6 +58,7 @@ class DataFolder {
   const int lock_fd_;
   Uuid uuid_{};
   bool complete_ = false;
+  uint32_t version_ = kFormatVersion;  // of the FORMAT file
 };
 
 // Sixteen random bytes, from the system's generator.

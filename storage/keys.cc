@@ -72,6 +72,12 @@ std::string CatalogKey(CatalogTag tag, std::string_view name) {
   return key;
 }
 
+std::string ManifestKey(ShardNumber shard, SpaceNumber space) {
+  std::string key = CatalogKey(CatalogTag::kManifest, shard);
+  AppendBigEndian<uint16_t>(key, space);
+  return key;
+}
+
 std::string ShardPrefix(ShardNumber shard) { return Begin(shard, 0); }
 
 std::string ShardEnd(ShardNumber shard) {
@@ -118,6 +124,11 @@ std::string RequestTimeKey(ShardNumber shard, int64_t time_us, std::string_view 
 std::optional<uint32_t> ParseCatalogNumber(std::string_view key) {
   if (key.size() != 1 + sizeof(uint32_t)) return std::nullopt;
   return ReadBigEndian<uint32_t>(key.substr(1));
+}
+
+std::optional<std::pair<ShardNumber, SpaceNumber>> ParseManifestKey(std::string_view key) {
+  if (key.size() != 1 + sizeof(uint32_t) + sizeof(uint16_t)) return std::nullopt;
+  return std::pair(ReadBigEndian<uint32_t>(key.substr(1)), ReadBigEndian<uint16_t>(key.substr(5)));
 }
 
 std::optional<Ordinal> ParseOrdinal(std::string_view key) {

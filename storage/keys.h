@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "storage/types.h"
 
@@ -35,12 +36,12 @@ inline constexpr std::array<Family, kFamilyCount> kFamilies = {
 std::string_view FamilyName(Family family);
 
 // The first byte of a catalog key says what the row is. Persisted: never renumber.
-// 'g' is kept for the manifests of segments.
 enum class CatalogTag : char {
   kServer = 's',
   kCollection = 'c',
   kFieldRegistry = 'f',
   kShardState = 'h',
+  kManifest = 'g',
   kModel = 'm',
   kOperation = 'o',
 };
@@ -49,6 +50,7 @@ enum class CatalogTag : char {
 std::string CatalogKey(CatalogTag tag);
 std::string CatalogKey(CatalogTag tag, uint32_t number);
 std::string CatalogKey(CatalogTag tag, std::string_view name);
+std::string ManifestKey(ShardNumber shard, SpaceNumber space);
 
 // --- Shards ---
 // What all of a shard's keys begin with, and the first key after them all.
@@ -65,6 +67,7 @@ std::string RequestTimeKey(ShardNumber shard, int64_t time_us, std::string_view 
 
 // --- Reading keys back: empty if the key does not have the shape. ---
 std::optional<uint32_t> ParseCatalogNumber(std::string_view key);
+std::optional<std::pair<ShardNumber, SpaceNumber>> ParseManifestKey(std::string_view key);
 // REQUIRES of the two below: the key begins with its shard.
 std::optional<Ordinal> ParseOrdinal(std::string_view key);
 struct ParsedRequestTime {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include "fmt/format.h"
 #include "kith/base/error.h"
@@ -154,6 +155,32 @@ std::string ProblemOf(const store::ShardState& record) {
     }
   }
   return "";
+}
+
+std::string ProblemOf(const store::ManifestRecord& record) {
+  uint64_t end = 0;
+  std::vector<uint64_t> ids;
+  for (const store::SegmentRecord& segment : record.segments()) {
+    if (segment.begin_ordinal() < end || segment.end_ordinal() <= segment.begin_ordinal() ||
+        segment.end_ordinal() - segment.begin_ordinal() > kSegmentSpanMax) {
+      return fmt::format("segment {} of ordinals [{}, {}) after {}", segment.id(),
+                         segment.begin_ordinal(), segment.end_ordinal(), end);
+    }
+    end = segment.end_ordinal();
+    if (segment.rows() == 0 || segment.rows() > end - segment.begin_ordinal()) {
+      return fmt::format("{} rows in segment {}", segment.rows(), segment.id());
+    }
+    if (segment.graph().size_bytes() == 0 || segment.rows_file().size_bytes() == 0) {
+      return fmt::format("an empty file of segment {}", segment.id());
+    }
+    if (segment.id() == 0 || segment.id() >= record.next_segment_id()) {
+      return fmt::format("segment {}, the next is {}", segment.id(), record.next_segment_id());
+    }
+    ids.push_back(segment.id());
+  }
+  std::sort(ids.begin(), ids.end());
+  if (std::adjacent_find(ids.begin(), ids.end()) != ids.end()) return "a segment's id twice";
+  return record.next_segment_id() == 0 ? "next segment 0" : "";
 }
 
 std::string ProblemOf(const store::ModelRecord& record) {

@@ -26,6 +26,7 @@ std::string ProblemOf(const store::ServerRecord& record);
 std::string ProblemOf(const store::CollectionRecord& record);
 std::string ProblemOf(const store::FieldRegistry& record);
 std::string ProblemOf(const store::ShardState& record);
+std::string ProblemOf(const store::ManifestRecord& record);
 std::string ProblemOf(const store::ModelRecord& record);
 std::string ProblemOf(const store::OperationRecord& record);
 

@@ -74,6 +74,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) 
   KITH_ASSIGN_OR_RETURN(auto folder, DataFolder::Open(options.data_dir, options.create_if_missing));
   const Uuid uuid = folder->uuid();
   KITH_ASSIGN_OR_RETURN(auto models, ModelStore::Open(folder->models_path()));
+  KITH_ASSIGN_OR_RETURN(auto segments, SegmentFiles::Open(folder->segments_path()));
   const RocksDbBudget budget =
       MakeRocksDbBudget(options.memory_bytes, options.background_threads, options.open_files_max);
   KITH_ASSIGN_OR_RETURN(auto database,
@@ -81,13 +82,15 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) 
   KITH_ASSIGN_OR_RETURN(const uint64_t epoch, BeginEpoch(*database));
   KITH_RETURN_IF_ERROR(database->folder().MarkComplete());
   return std::unique_ptr<Store>(
-      new Store(std::move(database), std::move(models), options, uuid, epoch));
+      new Store(std::move(database), std::move(models), std::move(segments), options, uuid, epoch));
 }
 
 Store::Store(std::shared_ptr<internal::Database> database, std::unique_ptr<ModelStore> models,
-             const StoreOptions& options, const Uuid& uuid, uint64_t epoch)
+             std::unique_ptr<SegmentFiles> segments, const StoreOptions& options, const Uuid& uuid,
+             uint64_t epoch)
     : database_(std::move(database)),
       models_(std::move(models)),
+      segments_(std::move(segments)),
       data_dir_(options.data_dir),
       disk_reserve_bytes_(options.disk_reserve_bytes),
       uuid_(uuid),

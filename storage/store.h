@@ -6,7 +6,8 @@
 //   KITH_RETURN_IF_ERROR(store->Commit(batch, Durability::kSynced));
 //   Reader reader(store->TakeSnapshot());
 //
-// The folder holds LOCK, FORMAT (docs/formats/data-folder.md), db/ (RocksDB) and models/.
+// The folder holds LOCK, FORMAT (docs/formats/data-folder.md), db/ (RocksDB), models/ and
+// segments/.
 //
 // What a failed Commit leaves behind. Nothing of the batch is visible, and:
 // - RESOURCE_EXHAUSTED (DISK_WATERMARK): less than `disk_reserve_bytes` would be free, or the disk
@@ -42,6 +43,7 @@
 #include "storage/commit_batch.h"
 #include "storage/model_store.h"
 #include "storage/reader.h"
+#include "storage/segment_files.h"
 #include "storage/types.h"
 
 namespace rocksdb {
@@ -141,12 +143,15 @@ class Store {
 
   // The models that were copied into this folder.
   ModelStore& models() { return *models_; }
+  // The files of sealed segments.
+  const SegmentFiles& segments() const { return *segments_; }
 
  private:
   friend class CommitBatch;  // is made for database_
 
   Store(std::shared_ptr<internal::Database> database, std::unique_ptr<ModelStore> models,
-        const StoreOptions& options, const Uuid& uuid, uint64_t epoch);
+        std::unique_ptr<SegmentFiles> segments, const StoreOptions& options, const Uuid& uuid,
+        uint64_t epoch);
 
   // Why a commit is refused now; OK if it is not. Tries to leave the state "disk full".
   absl::Status CheckWritable(bool adds_data) ABSL_LOCKS_EXCLUDED(mu_);
@@ -166,6 +171,7 @@ class Store {
   // Constant after construction.
   const std::shared_ptr<internal::Database> database_;
   const std::unique_ptr<ModelStore> models_;
+  const std::unique_ptr<SegmentFiles> segments_;
   const std::string data_dir_;
   const uint64_t disk_reserve_bytes_;
   const Uuid uuid_;

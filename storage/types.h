@@ -27,6 +27,9 @@ inline constexpr size_t kRequestIdBytesMax = 512;
 inline constexpr size_t kOperationIdBytesMax = 128;
 inline constexpr size_t kDimensionMax = 65'535;
 
+// A segment's slots are numbered by 32 bits, and so are its ordinals from its first.
+inline constexpr uint64_t kSegmentSpanMax = UINT32_MAX;
+
 // When Store::Commit returns OK.
 enum class Durability {
   kSynced,   // the batch survives the death of the process and the loss of power

@@ -29,7 +29,7 @@
 #include "server/engine/encoders.h"
 #include "server/engine/executor.h"
 #include "server/engine/index_admin.h"
-#include "server/engine/index_options.h"
+#include "server/engine/indexing/indexing_options.h"
 #include "server/engine/limits.h"
 #include "server/engine/operations.h"
 #include "server/engine/schema.h"
@@ -54,7 +54,7 @@ struct DatabaseOptions {
   // Bytes for indexes, encoders and storage together; 0: 80 % of the cgroup's or the machine's.
   uint64_t memory_budget_bytes = 0;
   Limits limits;
-  IndexOptions index;
+  IndexingOptions indexing;
   // Receives events; called from any thread, must be quick. May be empty.
   std::function<void(const Event&)> on_event;
 };

@@ -4,8 +4,10 @@
 
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 
 #include "gmock/gmock.h"
@@ -97,12 +99,12 @@ TEST(DataFolderTest, ANewerFormatIsRefusedWithBothVersions) {
   ASSERT_OK(OpenStatus(folder.path()));
   std::string format = ReadBytes(folder.Join("FORMAT"));
   ASSERT_EQ(format.size(), 48U);
-  format[8] = 2;
+  format[8] = static_cast<char>(kFormatVersion + 1);
   WriteBytes(folder.Join("FORMAT"), format + "and whatever it adds");
   const absl::Status refused = OpenStatus(folder.path());
   EXPECT_FAILS(refused, absl::StatusCode::kFailedPrecondition, reason::kFormatVersion);
-  EXPECT_EQ(DetailsOf(refused).metadata["version"], "2");
-  EXPECT_EQ(DetailsOf(refused).metadata["supported"], "1");
+  EXPECT_EQ(DetailsOf(refused).metadata["version"], std::to_string(kFormatVersion + 1));
+  EXPECT_EQ(DetailsOf(refused).metadata["supported"], std::to_string(kFormatVersion));
 }
 
 TEST(DataFolderTest, EveryFlippedBitOfTheFormatFileIsRefused) {
@@ -135,6 +137,18 @@ TEST(DataFolderTest, TheDocumentedFormatFileIsRead) {
   ASSERT_OK(opened);
   EXPECT_TRUE((*opened)->complete());
   for (uint8_t i = 0; i < 16; ++i) EXPECT_EQ((*opened)->uuid()[i], i);
+}
+
+TEST(DataFolderTest, AFolderOfAnOlderFormatIsOfThisOneFromThenOn) {
+  TempFolder folder;
+  ASSERT_OK(OpenStatus(folder.path()));
+  std::string format = ReadBytes(folder.Join("FORMAT"));
+  format[8] = 1;
+  const uint64_t hash = XXH3_64bits(format.data(), 40);
+  std::memcpy(format.data() + 40, &hash, sizeof(hash));
+  WriteBytes(folder.Join("FORMAT"), format);
+  ASSERT_OK(OpenStatus(folder.path()));
+  EXPECT_EQ(ReadBytes(folder.Join("FORMAT"))[8], static_cast<char>(kFormatVersion));
 }
 
 TEST(DataFolderTest, ADatabaseOfAnotherFolderIsRefused) {

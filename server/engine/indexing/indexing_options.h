@@ -1,15 +1,15 @@
 // When and with what the index is worked on in the background: one set for the server. The defaults
 // suit real collections; tests force sealing and merging with small ones.
 
-#ifndef KITH_SERVER_ENGINE_INDEX_OPTIONS_H_
-#define KITH_SERVER_ENGINE_INDEX_OPTIONS_H_
+#ifndef KITH_SERVER_ENGINE_INDEXING_INDEXING_OPTIONS_H_
+#define KITH_SERVER_ENGINE_INDEXING_INDEXING_OPTIONS_H_
 
 #include <chrono>
 #include <cstdint>
 
 namespace kith::engine {
 
-struct IndexOptions {
+struct IndexingOptions {
   // Builds at a time, each on a thread of low priority; 0: half of the processors, at least 1.
   int threads = 0;
 
@@ -40,4 +40,4 @@ struct IndexOptions {
 
 }  // namespace kith::engine
 
-#endif  // KITH_SERVER_ENGINE_INDEX_OPTIONS_H_
+#endif  // KITH_SERVER_ENGINE_INDEXING_INDEXING_OPTIONS_H_

@@ -1,0 +1,192 @@
+// Manifests of sealed segments, and the files that they name.
+
+#include "storage/segment_files.h"
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "storage/commit_batch.h"
+#include "storage/keys.h"
+#include "storage/store.h"
+#include "tests/storage/test_support.h"
+
+namespace kith::storage {
+namespace {
+
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+store::SegmentRecord Segment(uint64_t id, uint64_t begin, uint64_t end) {
+  store::SegmentRecord segment;
+  segment.set_id(id);
+  segment.set_begin_ordinal(begin);
+  segment.set_end_ordinal(end);
+  segment.set_rows(end - begin);
+  segment.mutable_graph()->set_size_bytes(10);
+  segment.mutable_rows_file()->set_size_bytes(20);
+  return segment;
+}
+
+store::ManifestRecord ManifestOf(const std::vector<store::SegmentRecord>& segments) {
+  store::ManifestRecord manifest;
+  manifest.set_next_segment_id(1);
+  for (const store::SegmentRecord& segment : segments) {
+    *manifest.add_segments() = segment;
+    manifest.set_next_segment_id(std::max(manifest.next_segment_id(), segment.id() + 1));
+  }
+  return manifest;
+}
+
+class ManifestTest : public testing::Test {
+ protected:
+  void SetUp() override { Reopen(); }
+  void Reopen() {
+    store_.reset();
+    auto opened = Store::Open(SmallOptions(folder_.path()));
+    ASSERT_OK(opened);
+    store_ = *std::move(opened);
+  }
+  absl::Status Put(ShardNumber shard, SpaceNumber space, const store::ManifestRecord& manifest) {
+    CommitBatch batch(*store_);
+    batch.PutManifest(shard, space, manifest);
+    return store_->Commit(batch, Durability::kSynced);
+  }
+
+  TempFolder folder_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(ManifestTest, IsThereAgainAfterReopening) {
+  const auto manifest = ManifestOf({Segment(7, 0, 10), Segment(3, 10, 12)});
+  ASSERT_OK(Put(5, 2, manifest));
+  ASSERT_OK(Put(5, 3, ManifestOf({})));
+  Reopen();
+  const auto catalog = store_->LoadCatalog();
+  ASSERT_OK(catalog);
+  ASSERT_EQ(catalog->manifests.size(), 2U);
+  EXPECT_EQ(catalog->manifests.at({5, 2}).SerializeAsString(), manifest.SerializeAsString());
+  EXPECT_EQ(catalog->manifests.at({5, 3}).segments_size(), 0);
+}
+
+TEST_F(ManifestTest, GoesWithItsShardAndWithNoOther) {
+  const auto manifest = ManifestOf({Segment(1, 0, 10)});
+  for (const auto& [shard, space] :
+       std::vector<std::pair<ShardNumber, SpaceNumber>>{{4, 0}, {4, 65535}, {5, 0}, {3, 65535}}) {
+    ASSERT_OK(Put(shard, space, manifest));
+  }
+  CommitBatch batch(*store_);
+  batch.DropShard(4);
+  ASSERT_OK(store_->Commit(batch, Durability::kSynced));
+  const auto catalog = store_->LoadCatalog();
+  ASSERT_OK(catalog);
+  EXPECT_EQ(catalog->manifests.size(), 2U);
+  EXPECT_TRUE(catalog->manifests.contains({5, 0}));
+  EXPECT_TRUE(catalog->manifests.contains({3, 65535}));
+}
+
+TEST_F(ManifestTest, OneThatBreaksARuleIsRefusedWhenWritten) {
+  const auto changed = [](const std::function<void(store::SegmentRecord&)>& change) {
+    store::SegmentRecord segment = Segment(1, 10, 20);
+    change(segment);
+    return ManifestOf({segment});
+  };
+  using Record = store::SegmentRecord;
+  auto next_too_low = ManifestOf({Segment(4, 0, 1)});
+  next_too_low.set_next_segment_id(4);
+  const std::vector<std::pair<const char*, store::ManifestRecord>> cases = {
+      {"no next id", store::ManifestRecord()},
+      {"next id that is taken", next_too_low},
+      {"id 0", changed([](Record& s) { s.set_id(0); })},
+      {"id twice", ManifestOf({Segment(1, 0, 1), Segment(1, 1, 2)})},
+      {"empty range", changed([](Record& s) { s.set_end_ordinal(10); })},
+      {"range backwards", changed([](Record& s) { s.set_end_ordinal(9); })},
+      {"ranges that overlap", ManifestOf({Segment(1, 0, 11), Segment(2, 10, 12)})},
+      {"ranges out of order", ManifestOf({Segment(1, 10, 11), Segment(2, 0, 1)})},
+      {"no rows", changed([](Record& s) { s.set_rows(0); })},
+      {"more rows than ordinals", changed([](Record& s) { s.set_rows(11); })},
+      {"too wide", changed([](Record& s) { s.set_end_ordinal(10 + kSegmentSpanMax + 1); })},
+      {"empty graph", changed([](Record& s) { s.clear_graph(); })},
+      {"empty rows", changed([](Record& s) { s.clear_rows_file(); })},
+  };
+  for (const auto& [what, manifest] : cases) {
+    SCOPED_TRACE(what);
+    EXPECT_FAILS(Put(1, 0, manifest), absl::StatusCode::kInternal, reason::kInternal);
+  }
+  EXPECT_OK(Put(1, 0, changed([](Record& s) { s.set_end_ordinal(10 + kSegmentSpanMax); })));
+}
+
+TEST(KeysOfManifests, SortByShardAndReadBack) {
+  EXPECT_EQ(ManifestKey(7, 1), std::string("g\0\0\0\7\0\1", 7));
+  EXPECT_LT(ManifestKey(7, 65535), ManifestKey(8, 0));
+  EXPECT_EQ(ParseManifestKey(ManifestKey(7, 300)), std::pair(ShardNumber{7}, SpaceNumber{300}));
+  EXPECT_FALSE(ParseManifestKey("g\0\0\0\7").has_value());
+  EXPECT_FALSE(ParseManifestKey(ManifestKey(7, 1) + "x").has_value());
+}
+
+class SegmentFilesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto opened = SegmentFiles::Open(folder_.Join("segments"));
+    ASSERT_OK(opened);
+    files_ = *std::move(opened);
+    ASSERT_OK(files_->Prepare(4));
+    ASSERT_OK(files_->Prepare(9));
+  }
+  void Make(ShardNumber shard, SpaceNumber space, uint64_t id) {
+    WriteBytes(files_->GraphPath(shard, space, id), "g");
+    WriteBytes(files_->RowsPath(shard, space, id), "r");
+  }
+  bool IsThere(const std::string& path) { return std::filesystem::exists(path); }
+
+  TempFolder folder_;
+  std::unique_ptr<SegmentFiles> files_;
+};
+
+TEST_F(SegmentFilesTest, WhatNoManifestNamesIsRemovedAndNothingElse) {
+  Make(4, 0, 1);
+  Make(4, 0, 2);
+  Make(4, 1, 1);
+  Make(9, 0, 1);
+  const std::string half = files_->GraphPath(4, 0, 1) + ".tmp";
+  const std::string foreign = folder_.Join("segments/4/notes.txt");
+  const std::string alike = folder_.Join("segments/4/0-01.graph");
+  for (const std::string& path : {half, foreign, alike}) WriteBytes(path, "x");
+  const auto removed =
+      files_->RemoveOrphans({{{4, 0}, ManifestOf({Segment(1, 0, 1), Segment(5, 1, 2)})}});
+  ASSERT_OK(removed);
+  EXPECT_THAT(*removed,
+              UnorderedElementsAre(half, files_->GraphPath(4, 0, 2), files_->RowsPath(4, 0, 2),
+                                   files_->GraphPath(4, 1, 1), files_->RowsPath(4, 1, 1),
+                                   files_->GraphPath(9, 0, 1), files_->RowsPath(9, 0, 1)));
+  for (const std::string& path : *removed) EXPECT_FALSE(IsThere(path)) << path;
+  EXPECT_TRUE(IsThere(files_->GraphPath(4, 0, 1)));
+  EXPECT_TRUE(IsThere(files_->RowsPath(4, 0, 1)));
+  EXPECT_TRUE(IsThere(foreign));
+  EXPECT_TRUE(IsThere(alike));
+  EXPECT_FALSE(IsThere(folder_.Join("segments/9")));
+  const auto again =
+      files_->RemoveOrphans({{{4, 0}, ManifestOf({Segment(1, 0, 1), Segment(5, 1, 2)})}});
+  ASSERT_OK(again);
+  EXPECT_THAT(*again, IsEmpty());
+}
+
+TEST_F(SegmentFilesTest, ASegmentIsRemovedWholeAndMoreThanOnce) {
+  Make(4, 0, 1);
+  Make(4, 0, 11);
+  EXPECT_OK(files_->Remove(4, 0, 1));
+  EXPECT_OK(files_->Remove(4, 0, 1));
+  EXPECT_FALSE(IsThere(files_->GraphPath(4, 0, 1)));
+  EXPECT_FALSE(IsThere(files_->RowsPath(4, 0, 1)));
+  EXPECT_TRUE(IsThere(files_->GraphPath(4, 0, 11)));
+  EXPECT_OK(files_->RemoveShard(4));
+  EXPECT_OK(files_->RemoveShard(4));
+  EXPECT_FALSE(IsThere(folder_.Join("segments/4")));
+  EXPECT_TRUE(IsThere(folder_.Join("segments/9")));
+}
+
+}  // namespace
+}  // namespace kith::storage
