@@ -28,6 +28,14 @@ add_library(kith_hnswlib INTERFACE)
 add_library(kith::hnswlib ALIAS kith_hnswlib)
 target_include_directories(kith_hnswlib SYSTEM INTERFACE ${HNSWLIB_INCLUDE_DIR})
 
+# Snowball's stemmers come without a package file.
+find_path(STEMMER_INCLUDE_DIR libstemmer.h REQUIRED)
+find_library(STEMMER_LIBRARY stemmer REQUIRED)
+add_library(kith_stemmer INTERFACE)
+add_library(kith::stemmer ALIAS kith_stemmer)
+target_include_directories(kith_stemmer SYSTEM INTERFACE ${STEMMER_INCLUDE_DIR})
+target_link_libraries(kith_stemmer INTERFACE ${STEMMER_LIBRARY})
+
 if(BUILD_TESTING)
   find_package(GTest REQUIRED)
 endif()

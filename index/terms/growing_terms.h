@@ -1,0 +1,107 @@
+// GrowingTerms: the terms of the newest rows, append-only; stands beside a GrowingSegment, with the
+// same slots. Made and filled by the writer, read by searches beside it without a lock.
+//
+// A hash table leads from a term to a chain of chunks of (slot, tf). Nothing that a reader may look
+// at ever moves or changes: chunks are filled once, the table is replaced by a larger one and the
+// old one kept until the end. All memory comes from an arena that Reserve fills, so that Append
+// cannot fail.
+//
+// Threads: one writer at a time (BytesToReserve, Reserve, Append, size). Readers, any number, say
+// how many rows they want to see: a length that the writer handed them by something that orders
+// memory (a View behind an atomic pointer).
+
+#ifndef KITH_INDEX_TERMS_GROWING_TERMS_H_
+#define KITH_INDEX_TERMS_GROWING_TERMS_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "index/terms/row_terms.h"
+
+namespace kith::index {
+
+class GrowingTerms {
+ public:
+  // No more rows than a GrowingSegment takes.
+  static constexpr uint32_t kMaxRows = 8192;
+
+  struct Posting {
+    uint32_t slot;
+    uint32_t tf;  // how often the row has the term, at least 1
+  };
+
+  GrowingTerms();
+  ~GrowingTerms();
+  GrowingTerms(const GrowingTerms&) = delete;
+  GrowingTerms& operator=(const GrowingTerms&) = delete;
+
+  // --- The writer's side.
+
+  // How many bytes Reserve(rows) would take now. It errs on the upper side; what is left serves the
+  // rows after them.
+  size_t BytesToReserve(std::span<const RowTerms* const> rows) const;
+
+  // Takes the memory for these rows, so that as many calls of Append cannot fail.
+  // RESOURCE_EXHAUSTED (MEMORY_BUDGET) when the system gives none. REQUIRES: size() + rows.size()
+  // <= kMaxRows.
+  absl::Status Reserve(std::span<const RowTerms* const> rows);
+
+  // REQUIRES: reserved.
+  void Append(const RowTerms& row);
+
+  uint32_t size() const { return size_; }
+  size_t memory_bytes() const { return memory_bytes_; }
+
+  // --- Everybody's side. REQUIRES: slot < visible <= a length that was published.
+
+  uint32_t length(uint32_t slot) const;
+  uint64_t total_length(uint32_t visible) const;  // of the rows below
+
+  // Appends the postings below `visible` of the term to `postings`, ascending by slot.
+  void Find(std::string_view term, uint32_t visible, std::vector<Posting>& postings) const;
+
+  // Calls visit(term, postings) for each term of the rows below `visible`, in no particular order.
+  void ForEachTerm(uint32_t visible,
+                   absl::FunctionRef<void(std::string_view, std::span<const Posting>)> visit) const;
+
+ private:
+  struct Chunk;
+  struct Term;
+  struct Table;
+
+  const Term* FindTerm(std::string_view term, uint64_t hash) const;
+  Term* InsertTerm(std::string_view term, uint64_t hash);
+  void GrowTable();
+  void* Take(size_t bytes);
+  static void Read(const Term& term, uint32_t visible, std::vector<Posting>& postings);
+
+  // The writer's alone.
+  uint32_t size_ = 0;
+  size_t terms_ = 0;
+  size_t memory_bytes_ = 0;
+  std::vector<std::unique_ptr<std::byte[]>> arena_;
+  std::byte* free_begin_ = nullptr;  // in the last block of the arena
+  std::byte* free_end_ = nullptr;
+
+  // Stored with release once the table is complete; a reader that loads it with acquire sees all
+  // terms of the rows that were published before.
+  std::atomic<Table*> table_;
+
+  // [slot / kSumsPerChunk][slot % kSumsPerChunk]: the sum of the lengths up to that row, itself
+  // included. An element, and the pointer to its chunk, are written once, before the row is
+  // published.
+  static constexpr uint32_t kSumsPerChunk = 256;
+  std::array<uint64_t*, kMaxRows / kSumsPerChunk> length_sums_ = {};
+};
+
+}  // namespace kith::index
+
+#endif  // KITH_INDEX_TERMS_GROWING_TERMS_H_
