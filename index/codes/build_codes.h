@@ -47,13 +47,15 @@ class BuildCoder {
   }
 
  private:
+  void Normalize(const float* row, double* to) const;
+
   const Metric metric_;
   const uint32_t dimension_;
   const size_t code_bytes_;
   const size_t row_bytes_;
   ScoreBuildRows score_build_rows_;
   double unit_ = 1;
-  std::vector<double> mean_;  // [dimension]; zeros except under l2
+  std::vector<double> mean_;  // [dimension]; zeros under dot
 };
 
 }  // namespace kith::index

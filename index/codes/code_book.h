@@ -64,19 +64,19 @@ class CodeBook {
   Metric metric() const { return metric_; }
   uint32_t dimension() const { return dimension_; }
 
-  // How far code distances are off; see CodeQuery::Reach.
-  float error_spread() const { return error_spread_; }
-
  private:
   friend class CodeQuery;
 
   CodeBook(CodeKind kind, Metric metric, uint32_t dimension);
-  void LearnLevels(std::span<const float* const> sample);
-  void LearnSpread(std::span<const float* const> sample, const Kernels& kernels);
-  template <int kLevels>
-  void EncodeLevels(const float* row, std::byte* code) const;
-  void EncodeFloats(const float* row, std::byte* code) const;
+  void LearnUnit(std::span<const float* const> sample);
+  void LearnSteps(std::span<const float* const> sample);
+  void LearnErrors(std::span<const float* const> sample, const Kernels& kernels);
+  void SetInverses();
   double RowScale(const float* row) const;
+  void EncodeLevels(const float* row, uint8_t* code) const;
+  void EncodeFloats(const float* row, uint8_t* code) const;
+  void PutAddend(double square, uint8_t* code) const;
+  double ExactScore(const float* a, const float* b, const Kernels& kernels) const;
 
   CodeKind kind_;
   Metric metric_;
@@ -85,11 +85,15 @@ class CodeBook {
   size_t addend_offset_;  // of a row's squared norm, under l2; 0: there is none
   size_t row_bytes_;
 
-  double unit_ = 1;          // typical norm of a row: distances are counted in it
-  float error_spread_ = 0;   // in what Reach says
-  std::vector<float> mean_;  // [dimension] of the sample, over unit_
-  std::vector<float> low_;   // [dimension] value of code 0, over unit_
-  std::vector<float> step_;  // [dimension] between codes, over unit_; 0: the component is constant
+  // With u = unit_ (1 under cosine) and m the sample's mean over u, a component x_i is coded as
+  // that of r_i = x_i / u - m_i: low_i + step_i c_i is near r_i.
+  double unit_ = 1;                  // typical norm of a row (of x - m, under l2)
+  float error_floor_ = 0;            // for CodeQuery::Reach: errors of a row's distance to itself,
+  float error_spread_ = 0;           // and what those to other rows have over it
+  std::vector<float> mean_;          // [dimension]
+  std::vector<float> low_;           // [dimension]; zeros for floats
+  std::vector<float> step_;          // [dimension]; 0: the component is constant
+  std::vector<float> inverse_step_;  // [dimension]; 0 where step_ is
 };
 
 }  // namespace kith::index

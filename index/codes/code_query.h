@@ -55,14 +55,23 @@ class CodeQuery {
   float Reach(float score) const;
 
  private:
-  double ToDistance(double score) const;
+  friend class CodeBook;
 
+  double SetIntegers(const CodeBook& book, int8_t* weights, double& constant) const;
+  void SetFloats(const CodeBook& book, float* weights) const;
+  double ToDistance(double score) const;
+  double ErrorShape(double distance) const;
+  float Deviation(float distance, double exact) const;
+
+  Metric metric_ = Metric::kCosine;
   ScoreRows score_rows_ = nullptr;
   CodeWeights weights_ = {};
+  double gain_ = 1;                // (squared) distance to code distance
+  double error_unit_ = 1;          // the book's spread in units of code distance
+  double spread_ = 0;              // how errors grow with the distance
+  double floor_ = 0;               // what they are at distance 0
+  std::vector<double> vector_;     // [dimension] the query as formulas have it
   std::vector<std::byte> buffer_;  // what weights_.weights points into
-  Metric metric_ = Metric::kCosine;
-  double gain_ = 1;    // (squared) distance to code distance
-  double spread_ = 0;  // of the book, for this query
 };
 
 }  // namespace kith::index

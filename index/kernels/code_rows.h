@@ -22,12 +22,19 @@ inline constexpr int kMaxWeight8 = 64;
 inline constexpr int kMaxBuildCode = 63;
 inline constexpr int kBuildCodeZero = 64;
 
+// Float sums of f16 and f32 codes are kept in 16 lanes of float32: component i goes to lane i % 16,
+// and at the end the upper half of the lanes is added to the lower half until one is left.
+inline constexpr size_t kRowLanes = 16;
+
+// No code distance is greater; damaged codes that would give NaN give this.
+inline constexpr float kMaxCodeDistance = 3e38f;
+
 // A query as the kernels take it: distance = scale * sum(weight_i * code_i) + bias, and under l2
 // + addend_scale * (the float at row + addend_offset). Each operation is rounded by itself.
 struct CodeWeights {
   // int4: int8 of the components in the low halves of the row's bytes (2j in byte j), [bytes], then
   // those of the high halves (2j + 1); int8: int8 [bytes]; f16: float [bytes / 2]; f32: float
-  // [bytes / 4]. Zero where a row has no component. 64-byte aligned.
+  // [bytes / 4], a multiple of kRowLanes. Zero where a row has no component. 64-byte aligned.
   const void* weights;
   size_t bytes;  // of a row that hold codes: a multiple of kRowPadding
   float scale;

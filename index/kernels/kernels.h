@@ -47,6 +47,13 @@ struct Kernels {
   // +-kMaxQueryCode, at most kMaxDimension of them not zero. No alignment is required.
   void (*dot_codes)(const int16_t* query, const int8_t* codes, size_t n, size_t rows,
                     int32_t* products);
+
+  // The coded rows of sealed segments; see code_rows.h.
+  ScoreRows score_int4;
+  ScoreRows score_int8;
+  ScoreRows score_f16;
+  ScoreRows score_f32;
+  ScoreBuildRows score_build_codes;
 };
 
 // The sets that this processor can run, slowest first; "portable" is always the first.

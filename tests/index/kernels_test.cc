@@ -1,8 +1,5 @@
 #include "index/kernels/kernels.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cmath>
 #include <random>
 #include <string>
@@ -10,6 +7,7 @@
 
 #include "gtest/gtest.h"
 #include "index/metric.h"
+#include "tests/index/fenced.h"
 
 namespace kith::index {
 namespace {
@@ -17,33 +15,6 @@ namespace {
 constexpr uint64_t kSeed = 20260101;
 const size_t kLengths[] = {0,  1,  2,  3,  4,  5,   7,   8,   9,   15,  16,  17,  31,   32,   33,
                            35, 47, 63, 64, 65, 127, 128, 129, 131, 259, 383, 384, 1027, 4095, 4096};
-
-// Room that ends right before a page which must not be touched: one byte read too many ends the
-// test.
-class Fenced {
- public:
-  explicit Fenced(size_t bytes) : page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
-    size_ = (bytes + page_ - 1) / page_ * page_ + page_;
-    base_ = static_cast<char*>(
-        mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    EXPECT_NE(base_, MAP_FAILED);
-    EXPECT_EQ(mprotect(base_ + size_ - page_, page_, PROT_NONE), 0);
-  }
-  ~Fenced() { munmap(base_, size_); }
-  Fenced(const Fenced&) = delete;
-  Fenced& operator=(const Fenced&) = delete;
-
-  // The last n elements but `gap` before the fence.
-  template <typename T>
-  T* Last(size_t n, size_t gap = 0) {
-    return reinterpret_cast<T*>(base_ + size_ - page_) - n - gap;
-  }
-
- private:
-  const size_t page_;
-  size_t size_;
-  char* base_;
-};
 
 class KernelsTest : public testing::TestWithParam<const Kernels*> {
  protected:
