@@ -11,7 +11,6 @@
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/impl/server_builder_option.h"
-#include "grpcpp/resource_quota.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -22,23 +21,12 @@
 #include "server/rpc/encoder_service.h"
 #include "server/rpc/library_logs.h"
 #include "server/rpc/search_service.h"
+#include "server/rpc/transport.h"
 
 namespace kith::rpc {
 namespace {
 
 using grpc::experimental::ExternalConnectionAcceptor;
-
-// A client must have spoken HTTP/2 by then, or its connection is closed.
-constexpr int kHandshakeMs = 10'000;
-// Connections without calls are closed after this; clients reconnect by themselves.
-constexpr int kIdleMs = 300'000;
-// A peer that vanished without a word is noticed: asked after a minute, given up 20 s later.
-constexpr int kKeepaliveMs = 60'000, kKeepaliveTimeoutMs = 20'000;
-// How often a client may ask whether the server is there.
-constexpr int kClientPingMs = 10'000;
-constexpr int kStreamsPerConnection = 1000;
-// A request's headers, all together.
-constexpr int kMetadataBytes = 16 << 10;
 
 // gRPC puts reflection on every server of a program that links it; here it is for those who asked.
 class Reflection final : public grpc::ServerBuilderOption {
@@ -63,27 +51,6 @@ std::vector<std::string> HealthNames(Part part) {
             v1::EncoderService::service_full_name()};
   }
   return {"", v1::DocumentService::service_full_name(), v1::SearchService::service_full_name()};
-}
-
-void AddArguments(const GrpcServerOptions& options, grpc::ServerBuilder* builder) {
-  const auto bytes = static_cast<int>(options.gate.max_message_bytes);
-  builder->SetMaxReceiveMessageSize(bytes);
-  builder->SetMaxSendMessageSize(-1);  // answers are bounded by message.h, with a sentence
-  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleMs);
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kClientPingMs);
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnection);
-  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMetadataBytes);
-  // gRPC unpacks a message before it looks at its size: 16 MiB on the wire could become 16 GiB in
-  // memory.
-  builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
-  builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
-  grpc::ResourceQuota quota("kithd");
-  quota.Resize(options.transport_memory_bytes);
-  builder->SetResourceQuota(quota);
 }
 
 }  // namespace
@@ -113,7 +80,9 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOp
   grpc::EnableDefaultHealthCheckService(true);
   auto impl = std::make_unique<Impl>(options, log);
   grpc::ServerBuilder builder;
-  AddArguments(options, &builder);
+  ConfigureTransport({.max_message_bytes = options.gate.max_message_bytes,
+                      .memory_bytes = options.transport_memory_bytes},
+                     &builder);
   builder.SetOption(std::make_unique<Reflection>(options.reflection));
   for (grpc::Service* service : std::initializer_list<grpc::Service*>{
            &impl->collections, &impl->documents, &impl->searches, &impl->encoder, &impl->admin}) {

@@ -61,6 +61,10 @@ class UnaryBase : public grpc::ServerUnaryReactor, public std::enable_shared_fro
   std::shared_ptr<UnaryBase> self_;       // gRPC's hold: until OnDone
 
  private:
+  // OnCancel sets a flag and OnDone gives memory back: gRPC may run them where it stands. Otherwise
+  // it hands every call to a thread of its executor at the end, a tenth of a search's cost.
+  bool InternalInlineable() final { return true; }
+
   grpc::ByteBuffer* const response_buffer_;
   size_t request_bytes_ = 0;
   bool entered_ = false;
