@@ -4,17 +4,14 @@
 #include <cstdio>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "client/cli/commands.h"
-#include "client/cli/document_file.h"
+#include "client/cli/document_source.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/failure.h"
 #include "client/cli/ingest_session.h"
 #include "client/cli/json.h"
-#include "client/cli/line_reader.h"
 #include "client/cli/progress.h"
 #include "client/cli/schema_options.h"
 #include "client/cli/source_files.h"
@@ -34,21 +31,14 @@ struct IngestFlags {
   SchemaFlags schema;
 };
 
-// A place in the input as a document's tag: the file's number above, the line (0: the whole file)
-// below.
-constexpr int kLineBits = 40;
-uint64_t TagOf(size_t file, uint64_t line) {
-  return uint64_t{file} << kLineBits | (line & ((uint64_t{1} << kLineBits) - 1));
-}
-
 // One run of the command: reads the files, feeds the session, tells of what could not be taken.
 class Ingestion {
  public:
   Ingestion(Context& context, const IngestFlags& flags, SourceFiles found)
       : context_(context),
         flags_(flags),
-        found_(std::move(found)),
-        progress_("ingest", "documents", found_.bytes) {}
+        source_(std::move(found)),
+        progress_("ingest", "documents", source_.found().bytes) {}
 
   absl::Status Run(client::Client& client) {
     KITH_ASSIGN_OR_RETURN(session_, IngestSession::Open(client, flags_.collection,
@@ -56,22 +46,13 @@ class Ingestion {
                                                                const absl::Status& why) {
                                                           return Report(tag, id, why);
                                                         }));
-    std::unordered_map<std::string, size_t> ids;  // of whole files, to the file that has it
-    for (size_t i = 0; i < found_.files.size(); ++i) {
-      const SourceFile& file = found_.files[i];
-      if (file.kind == FileKind::kJsonLines) {
-        KITH_RETURN_IF_ERROR(AddLines(i));
+    for (DocumentSource::Item item; source_.Next(item);) {
+      if (!item.document.ok()) {
+        KITH_RETURN_IF_ERROR(Report(item.tag, item.id, item.document.status()));
         continue;
       }
-      const auto [same, is_new] = ids.try_emplace(file.id, i);
-      if (!is_new) {
-        KITH_RETURN_IF_ERROR(Report(
-            TagOf(i, 0), file.id,
-            UsageError("{} gave the id {} already", found_.files[same->second].path, file.id)));
-      } else {
-        KITH_RETURN_IF_ERROR(AddFile(i));
-      }
-      bytes_done_ += file.bytes;
+      KITH_RETURN_IF_ERROR(session_->Add(*std::move(item.document), item.tag));
+      progress_.Update(source_.bytes_done(), session_->accepted());
     }
     KITH_ASSIGN_OR_RETURN(const IngestSummary summary, session_->Finish());
     progress_.Clear();
@@ -79,47 +60,10 @@ class Ingestion {
   }
 
  private:
-  absl::Status AddFile(size_t index) {
-    constexpr size_t kMaxBytes = size_t{16} << 20;  // a message; the server has its own limit
-    const SourceFile& file = found_.files[index];
-    auto text = ReadFile(file.path, kMaxBytes);
-    auto document = text.ok() ? DocumentOfText(file, *std::move(text))
-                              : absl::StatusOr<v1::DocumentInput>(text.status());
-    if (!document.ok()) return Report(TagOf(index, 0), file.id, document.status());
-    return Add(*std::move(document), TagOf(index, 0), bytes_done_ + file.bytes);
-  }
-
-  absl::Status AddLines(size_t index) {
-    const SourceFile& file = found_.files[index];
-    auto lines = LineReader::Open(file.path);
-    if (!lines.ok()) return Report(TagOf(index, 0), file.id, lines.status());
-    for (std::string_view line; (*lines)->Next(line);) {
-      if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
-      const uint64_t tag = TagOf(index, (*lines)->number());
-      auto document = (*lines)->too_long()
-                          ? UsageError("longer than {} bytes", LineReader::kMaxLineBytes)
-                          : DocumentOfJsonLine(line);
-      KITH_RETURN_IF_ERROR(
-          document.ok() ? Add(*std::move(document), tag, bytes_done_ + (*lines)->bytes_read())
-                        : Report(tag, "", document.status()));
-    }
-    bytes_done_ += (*lines)->bytes_read();
-    const absl::Status read = (*lines)->status();
-    return read.ok() ? read : Report(TagOf(index, 0), file.id, read);
-  }
-
-  absl::Status Add(v1::DocumentInput document, uint64_t tag, uint64_t bytes_done) {
-    KITH_RETURN_IF_ERROR(session_->Add(std::move(document), tag));
-    progress_.Update(bytes_done, session_->accepted());
-    return absl::OkStatus();
-  }
-
   // A document that does not get in, where it stands in the input. Under --strict it ends the run.
   absl::Status Report(uint64_t tag, const std::string& id, const absl::Status& why) {
     ++failed_;
-    const uint64_t line = tag & ((uint64_t{1} << kLineBits) - 1);
-    std::string place = found_.files[tag >> kLineBits].path;
-    if (line > 0) place += fmt::format(":{}", line);
+    const std::string place = source_.PlaceOf(tag);
     if (flags_.strict) {
       return absl::FailedPreconditionError(
           fmt::format("{}: {}; stopped, since --strict was given", place, BriefFailure(why)));
@@ -142,8 +86,8 @@ class Ingestion {
     const double rate = seconds > 0 ? static_cast<double>(summary.accepted) / seconds : 0;
     if (context_.json) {
       context_.out.Object({{"collection", flags_.collection},
-                           {"files", found_.files.size()},
-                           {"skipped_files", found_.skipped},
+                           {"files", source_.found().files.size()},
+                           {"skipped_files", source_.found().skipped},
                            {"documents", summary.accepted},
                            {"created", summary.created},
                            {"replaced", summary.accepted - summary.created},
@@ -155,9 +99,9 @@ class Ingestion {
       std::string line = fmt::format(
           "{} ({} new), {}, in {:.1f} s: {:.1f} documents/s", Counted(summary.accepted, "document"),
           Grouped(summary.created), Counted(summary.passages, "passage"), seconds, rate);
-      if (found_.skipped > 0) {
-        line +=
-            fmt::format("; {} skipped (not .txt, .md or .jsonl)", Counted(found_.skipped, "file"));
+      if (source_.found().skipped > 0) {
+        line += fmt::format("; {} skipped (not .txt, .md, .jsonl or .fvecs)",
+                            Counted(source_.found().skipped, "file"));
       }
       if (failed_ > 0) line += fmt::format("; {} FAILED", Grouped(failed_));
       context_.out.Line(line);
@@ -170,9 +114,8 @@ class Ingestion {
 
   Context& context_;
   const IngestFlags& flags_;
-  const SourceFiles found_;
+  DocumentSource source_;
   Progress progress_;
-  uint64_t bytes_done_ = 0;  // of the files before the present one
   uint64_t failed_ = 0;
   // Last: the session reports to the rest.
   std::unique_ptr<IngestSession> session_;
@@ -186,7 +129,7 @@ absl::Status CreateIfMissing(client::Client& client, const IngestFlags& flags) {
 
 absl::Status Ingest(Context& context, const IngestFlags& flags) {
   KITH_ASSIGN_OR_RETURN(SourceFiles found, FindSourceFiles(flags.paths));
-  if (found.files.empty()) return UsageError("no .txt, .md or .jsonl file is there");
+  if (found.files.empty()) return UsageError("no .txt, .md, .jsonl or .fvecs file is there");
   KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
   if (flags.create) KITH_RETURN_IF_ERROR(CreateIfMissing(*client, flags));
   return Ingestion(context, flags, std::move(found)).Run(*client);
@@ -208,6 +151,8 @@ void AddIngestCommand(CLI::App& app, Context& context) {
       "             \"metadata\": {...}, \"vector\": [...]}; all but text or vector may be left "
       "out,\n"
       "             \"_id\" stands for \"id\", other members become metadata\n"
+      "  .fvecs     a vector a row (int32 count, float32 values); ids are the rows' numbers,\n"
+      "             counted from 0 through all .fvecs files of the command\n"
       "\n"
       "A document that cannot be taken is told on stderr as FILE:LINE, the others go in, and the\n"
       "exit code is 1. Loading the same files again replaces documents under the same ids.\n",

@@ -23,6 +23,7 @@ std::optional<FileKind> KindOf(const fs::path& path) {
   if (extension == ".txt") return FileKind::kText;
   if (extension == ".md" || extension == ".markdown") return FileKind::kMarkdown;
   if (extension == ".jsonl" || extension == ".ndjson") return FileKind::kJsonLines;
+  if (extension == ".fvecs") return FileKind::kFvecs;
   return std::nullopt;
 }
 
@@ -74,7 +75,8 @@ absl::StatusOr<SourceFiles> FindSourceFiles(const std::vector<std::string>& path
       continue;
     }
     const auto kind = KindOf(path);
-    if (!kind) return UsageError("{}: neither a folder nor a .txt, .md or .jsonl file", name);
+    if (!kind)
+      return UsageError("{}: neither a folder nor a .txt, .md, .jsonl or .fvecs file", name);
     found.files.push_back({name, path.filename().string(), *kind, SizeOf(path)});
   }
   for (const SourceFile& file : found.files) found.bytes += file.bytes;

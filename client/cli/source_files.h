@@ -11,7 +11,7 @@
 
 namespace kith::cli {
 
-enum class FileKind { kText, kMarkdown, kJsonLines };
+enum class FileKind { kText, kMarkdown, kJsonLines, kFvecs };
 
 struct SourceFile {
   std::string path;  // to open it by
@@ -24,7 +24,7 @@ struct SourceFile {
 struct SourceFiles {
   std::vector<SourceFile> files;  // a folder's in the order of their ids
   uint64_t bytes = 0;
-  uint64_t skipped = 0;  // files in folders that are neither .txt, .md nor .jsonl
+  uint64_t skipped = 0;  // files in folders that are of no kind above
 };
 
 // Folders are walked recursively; names that begin with a dot are left out, links to folders not
