@@ -33,7 +33,8 @@ absl::Status CheckOptions(const BuildRows& rows, const GraphOptions& options) {
 absl::StatusOr<BuiltGraph> BuildGraph(const BuildRows& rows, const GraphOptions& options,
                                       const Call& call, const GraphProgress& progress) {
   KITH_RETURN_IF_ERROR(CheckOptions(rows, options));
-  KITH_ASSIGN_OR_RETURN(GraphDraft draft, BuildByHnswlib(rows, options, call, progress));
+  const auto build = options.builder == GraphBuilder::kHnswlib ? BuildByHnswlib : BuildByKith;
+  KITH_ASSIGN_OR_RETURN(GraphDraft draft, build(rows, options, call, progress));
   LinkUnreachable(rows, draft);
   KITH_RETURN_IF_ERROR(call.Check());
   return FreezeGraph(draft);

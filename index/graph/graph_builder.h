@@ -30,6 +30,7 @@ struct BuildRows {
 
 enum class GraphBuilder : uint8_t {
   kHnswlib,  // hnswlib's own insertion, over our distances: the reference
+  kKith,     // kith_builder.cc: as good a graph for less time
 };
 
 struct GraphOptions {

@@ -56,6 +56,8 @@ absl::StatusOr<BuiltGraph> FreezeGraph(const GraphDraft& draft);
 // The builders. `progress` may be empty.
 absl::StatusOr<GraphDraft> BuildByHnswlib(const BuildRows& rows, const GraphOptions& options,
                                           const Call& call, const GraphProgress& progress);
+absl::StatusOr<GraphDraft> BuildByKith(const BuildRows& rows, const GraphOptions& options,
+                                       const Call& call, const GraphProgress& progress);
 
 }  // namespace kith::index
 

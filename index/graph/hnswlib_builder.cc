@@ -1,24 +1,19 @@
 // Building by hnswlib, over our codes: the only file that includes it, and the border that none of
 // its exceptions crosses. It copies each coded row beside the row's links, as it does with vectors.
 
-#include <atomic>
-#include <exception>
-#include <mutex>
-#include <new>
-#include <thread>
+#include <cstddef>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
 #include "hnswlib/hnswlib.h"
 #include "index/codes/build_codes.h"
 #include "index/graph/graph_draft.h"
-#include "kith/base/error.h"
+#include "index/graph/row_workers.h"
 #include "kith/base/status_macros.h"
 
 namespace kith::index {
 namespace {
-
-constexpr uint32_t kRowsPerCheck = 64;
 
 float CodedDistance(const void* a, const void* b, const void* coder) {
   return static_cast<const BuildCoder*>(coder)->Distance(static_cast<const std::byte*>(a),
@@ -39,74 +34,6 @@ class CodedSpace : public hnswlib::SpaceInterface<float> {
 };
 
 using Hnsw = hnswlib::HierarchicalNSW<float>;
-
-// The exception being handled, as a status.
-absl::Status CurrentException() {
-  try {
-    throw;
-  } catch (const std::bad_alloc&) {
-    return Error(absl::StatusCode::kResourceExhausted, reason::kMemoryBudget,
-                 "the system gave no memory to build a graph");
-  } catch (const std::exception& error) {
-    return Error(absl::StatusCode::kInternal, reason::kInternal, "hnswlib: {}", error.what());
-  } catch (...) {
-    return Error(absl::StatusCode::kInternal, reason::kInternal, "hnswlib: unknown exception");
-  }
-}
-
-// Rows shared out among threads, the first failure kept.
-class Insertion {
- public:
-  Insertion(Hnsw& hnsw, const BuildRows& rows, const Call& call, const GraphProgress& progress)
-      : hnsw_(hnsw), rows_(rows), call_(call), progress_(progress) {}
-
-  absl::Status Run(uint32_t threads) {
-    std::vector<std::thread> helpers;
-    try {
-      // The first row goes in alone: it becomes the entry of all others.
-      hnsw_.addPoint(rows_.codes, 0);
-      for (uint32_t i = 1; i < threads; ++i) helpers.emplace_back([this] { Work(false); });
-    } catch (...) {
-      Fail(CurrentException());
-    }
-    Work(true);
-    for (std::thread& helper : helpers) helper.join();
-    return status_;
-  }
-
- private:
-  void Work(bool reports) {
-    try {
-      for (uint32_t done = 0; !failed_.load(std::memory_order_relaxed); ++done) {
-        const uint32_t row = next_.fetch_add(1, std::memory_order_relaxed);
-        if (row >= rows_.count) return;
-        hnsw_.addPoint(rows_.codes + size_t{row} * rows_.coder->row_bytes(), row);
-        if (done % kRowsPerCheck != 0) continue;
-        if (absl::Status status = call_.Check(); !status.ok()) Fail(std::move(status));
-        if (reports && progress_) progress_(row + 1, rows_.count);
-      }
-    } catch (...) {
-      Fail(CurrentException());
-    }
-  }
-
-  void Fail(absl::Status status) {
-    const std::lock_guard lock(mu_);
-    if (status_.ok()) status_ = std::move(status);
-    failed_.store(true, std::memory_order_relaxed);
-  }
-
-  Hnsw& hnsw_;
-  const BuildRows& rows_;
-  const Call& call_;
-  const GraphProgress& progress_;
-  // Relaxed: they publish nothing but themselves; hnswlib locks what it shares, and join()
-  // publishes status_ to Run.
-  std::atomic<uint32_t> next_{1};
-  std::atomic<bool> failed_{false};
-  std::mutex mu_;
-  absl::Status status_;  // written under mu_, read after the helpers have ended
-};
 
 absl::StatusOr<GraphDraft> DraftOf(Hnsw& hnsw, uint32_t m) {
   const uint32_t count = static_cast<uint32_t>(hnsw.cur_element_count);
@@ -140,7 +67,13 @@ absl::StatusOr<GraphDraft> BuildByHnswlib(const BuildRows& rows, const GraphOpti
   try {
     CodedSpace space(*rows.coder);
     Hnsw hnsw(&space, rows.count, options.m, options.ef_construction);
-    KITH_RETURN_IF_ERROR(Insertion(hnsw, rows, call, progress).Run(options.threads));
+    // The first row goes in alone: it becomes the entry of all others.
+    hnsw.addPoint(rows.codes, 0);
+    KITH_RETURN_IF_ERROR(ForEachRow(
+        rows.count - 1, options.threads, call, progress, [&](uint32_t before, uint32_t /*thread*/) {
+          const uint32_t row = before + 1;
+          hnsw.addPoint(rows.codes + size_t{row} * rows.coder->row_bytes(), row);
+        }));
     return DraftOf(hnsw, options.m);
   } catch (...) {
     return CurrentException();
