@@ -77,6 +77,7 @@ absl::Status CodeScan::Scan() {
       unchecked += run.count;
     }
     result_->rows_scanned += segment.visible;
+    ++result_->segments_scanned;
   }
   CloseGroup();
   FindGroups();
@@ -195,7 +196,7 @@ void CodeScan::RescoreGroup(const Group& group) {
     if (candidate.upper < std::max(best_->floor(), hit.score)) continue;
     const GrowingSegment& segment = *view_->segments()[candidate.segment].growing;
     const RowInfo& info = segment.Info(candidate.slot);
-    const float score = queries_->Score(segment.Exact(candidate.slot), info);
+    const float score = queries_->Score(segment.Exact(candidate.slot), info.norm);
     ++result_->rows_rescored;
     // Candidates stand in the order of ordinals: a tie keeps the lower one.
     if (score > hit.score) hit = {info.ordinal, info.passage_index, score};

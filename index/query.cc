@@ -36,15 +36,15 @@ absl::Status QuerySet::Prepare(const IndexOptions& options, std::span<const floa
   return absl::OkStatus();
 }
 
-float QuerySet::Score(const float* exact, const RowInfo& info) const {
+float QuerySet::Score(const float* exact, double norm) const {
   const Kernels& kernels = *options_.kernels;
   double best = -HUGE_VAL;
   for (const Query& query : queries_) {
     double score = 0;
     switch (options_.metric) {
       case Metric::kCosine:
-        score = kernels.dot_f32(query.exact, exact, options_.dimension) * info.norm /
-                query.quantized.norm;
+        score =
+            kernels.dot_f32(query.exact, exact, options_.dimension) * norm / query.quantized.norm;
         score = std::clamp(score, -1.0, 1.0);
         break;
       case Metric::kDot:

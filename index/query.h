@@ -27,11 +27,13 @@ class QuerySet {
   // Checks the vectors ("queries[i]") and prepares them; `vectors` must outlive the set's use.
   absl::Status Prepare(const IndexOptions& options, std::span<const float> vectors);
 
+  const IndexOptions& options() const { return options_; }
   std::span<const Query> queries() const { return queries_; }
 
   // The exact score of a row: the best over the queries, rounded to float32 so that scores which
-  // print alike compare alike. Never NaN; within [-1, 1] under cosine.
-  float Score(const float* exact, const RowInfo& info) const;
+  // print alike compare alike. Never NaN; within [-1, 1] under cosine. `norm` is RowInfo::norm, and
+  // asked for under cosine alone.
+  float Score(const float* exact, double norm) const;
 
  private:
   IndexOptions options_;

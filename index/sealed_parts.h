@@ -5,22 +5,45 @@
 
 #include <atomic>
 #include <cstddef>
+#include <memory>
+#include <optional>
 
+#include "index/codes/code_book.h"
+#include "index/exact_rows.h"
+#include "index/graph/graph.h"
+#include "index/huge_memory.h"
 #include "index/index_options.h"
+#include "index/recall_curve.h"
 #include "index/sealed_segment.h"
 #include "index/slot_table.h"
 
 namespace kith::index {
 
+// The coded rows of a segment in the order of its graph, and what leads from there to slots. A
+// view.
+struct CodedRows {
+  const Graph* graph = nullptr;
+  const CodeBook* book = nullptr;
+  const std::byte* codes = nullptr;  // node n at codes + n * book->row_bytes()
+
+  uint32_t rows() const { return graph->nodes(); }
+};
+
 struct SealedSegment::Parts {
   SegmentPaths paths;
   FileSummary graph_file;
-  FileSummary rows_file;
   OrdinalRange range;
+  HugeMemory body;  // of the graph file; what follows lies in it
   SlotTable slots;
-  size_t memory_bytes = 0;
-  // Relaxed: publishes nothing but itself.
-  mutable std::atomic<bool> damaged{false};
+  Graph graph;
+  const std::byte* codes = nullptr;
+  std::optional<CodeBook> book;
+  RecallCurve curve;
+  std::unique_ptr<ExactRows> exact;
+  // The graph file failed a scrub. Relaxed: publishes nothing but itself.
+  mutable std::atomic<bool> graph_damaged{false};
+
+  CodedRows coded() const { return {&graph, &*book, codes}; }
 };
 
 }  // namespace kith::index

@@ -1,10 +1,159 @@
 #include "index/sealed_segment.h"
 
+#include <cmath>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "index/codes/code_query.h"
 #include "index/sealed_parts.h"
+#include "kith/base/error.h"
+#include "kith/base/status_macros.h"
 
 namespace kith::index {
+namespace {
+
+constexpr size_t kRowsPerCheck = 4096;
+
+// What a section's own reader found wrong, with the file that it is in.
+absl::Status InSection(absl::Status status, const SegmentFile& file,
+                       const SegmentHeader::Section& section) {
+  if (status.ok()) return status;
+  const uint64_t begin = kHeaderBytes + section.offset;
+  return FileDamage(file.path(), begin, begin + section.size, std::string(status.message()));
+}
+
+absl::Status ExpectOf(const SegmentFile& file, const IndexOptions& options) {
+  const SegmentHeader& header = file.header();
+  if (header.metric == options.metric && header.dimension == options.dimension) {
+    return absl::OkStatus();
+  }
+  return FileDamage(
+      file.path(), 0, kHeaderBytes,
+      fmt::format("it has dimension {} and metric {}, its index {} and {}", header.dimension,
+                  MetricName(header.metric), options.dimension, MetricName(options.metric)));
+}
+
+absl::Status ExpectPair(const SegmentFile& graph, const SegmentFile& rows) {
+  const SegmentHeader& a = graph.header();
+  const SegmentHeader& b = rows.header();
+  if (a.rows == b.rows && a.range == b.range && a.rows_checksum == rows.summary().checksum) {
+    return absl::OkStatus();
+  }
+  return FileDamage(graph.path(), 0, kHeaderBytes,
+                    fmt::format("it was made for other rows than those of {}", rows.path()));
+}
+
+// Reads what the sections of a graph file hold. Everything in them was verified, and nothing of it
+// is believed.
+class Sections {
+ public:
+  Sections(const SegmentFile& file, std::span<const std::byte> body) : file_(file), body_(body) {}
+
+  template <typename Parse>  // Parse(bytes) -> absl::Status
+  absl::Status Read(SectionKind kind, const Parse& parse) const {
+    const SegmentHeader::Section* section = file_.Find(kind);
+    if (section == nullptr) {
+      return FileDamage(file_.path(), 0, kHeaderBytes,
+                        fmt::format("section {} is missing", static_cast<uint32_t>(kind)));
+    }
+    return InSection(parse(body_.subspan(section->offset, section->size)), file_, *section);
+  }
+
+  std::span<const std::byte> Bytes(SectionKind kind) const {
+    const SegmentHeader::Section* section = file_.Find(kind);
+    return section == nullptr ? body_.first(0) : body_.subspan(section->offset, section->size);
+  }
+
+ private:
+  const SegmentFile& file_;
+  const std::span<const std::byte> body_;
+};
+
+absl::Status Damaged(const std::string& what) {
+  return Error(absl::StatusCode::kDataLoss, reason::kCorruption, "{}", what);
+}
+
+// Codes of whole numbers may hold any bits; those that hold floats must not give a distance that
+// has no order.
+absl::Status CheckCodes(const CodedRows& coded, const Kernels& kernels, const Call& call) {
+  const CodeBook& book = *coded.book;
+  const bool has_floats = book.kind() == CodeKind::kF16 || book.kind() == CodeKind::kF32 ||
+                          book.metric() == Metric::kL2;
+  if (!has_floats) return absl::OkStatus();
+  const std::vector<float> ones(book.dimension(), 1.0f);
+  CodeQuery query;
+  query.Prepare(book, ones.data(), kernels);
+  std::vector<float> distances(kRowsPerCheck);
+  for (size_t first = 0; first < coded.rows(); first += kRowsPerCheck) {
+    KITH_RETURN_IF_ERROR(call.Check());
+    const size_t count = std::min(kRowsPerCheck, coded.rows() - first);
+    query.Scan(coded.codes + first * book.row_bytes(), book.row_bytes(), count, distances.data());
+    for (size_t i = 0; i < count; ++i) {
+      if (!std::isfinite(distances[i])) {
+        return Damaged(fmt::format("the codes of node {} are not numbers", first + i));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const SealedSegment>> SealedSegment::Open(
+    const IndexOptions& options, const SegmentPaths& paths, const Call& call) {
+  KITH_ASSIGN_OR_RETURN(SegmentFile file, SegmentFile::Open(paths.graph, SegmentFileKind::kGraph));
+  KITH_ASSIGN_OR_RETURN(SegmentFile rows, SegmentFile::Open(paths.rows, SegmentFileKind::kRows));
+  KITH_RETURN_IF_ERROR(ExpectOf(file, options));
+  KITH_RETURN_IF_ERROR(ExpectOf(rows, options));
+  KITH_RETURN_IF_ERROR(ExpectPair(file, rows));
+
+  auto parts = std::make_unique<Parts>();
+  parts->paths = paths;
+  parts->graph_file = file.summary();
+  parts->range = file.header().range;
+  KITH_ASSIGN_OR_RETURN(parts->body, HugeMemory::Allocate(file.body_bytes()));
+  KITH_RETURN_IF_ERROR(file.ReadBody(parts->body.bytes(), call));
+  KITH_ASSIGN_OR_RETURN(parts->exact, ExactRows::Map(std::move(rows)));
+
+  const uint32_t count = file.header().rows;
+  const Sections sections(file, std::as_const(parts->body).bytes());
+  KITH_RETURN_IF_ERROR(sections.Read(SectionKind::kOrdinals, [&](auto bytes) -> absl::Status {
+    KITH_ASSIGN_OR_RETURN(
+        parts->slots, SlotTable::Over(parts->range, bytes, sections.Bytes(SectionKind::kPassages)));
+    if (parts->slots.size() == count) return absl::OkStatus();
+    return Damaged(fmt::format("{} ordinals of {} rows", parts->slots.size(), count));
+  }));
+  KITH_RETURN_IF_ERROR(sections.Read(SectionKind::kRecall, [&](auto bytes) -> absl::Status {
+    KITH_ASSIGN_OR_RETURN(parts->curve, RecallCurve::Parse(bytes));
+    if (parts->curve.data().rows == count) return absl::OkStatus();
+    return Damaged(fmt::format("a curve of {} rows for {}", parts->curve.data().rows, count));
+  }));
+  KITH_RETURN_IF_ERROR(sections.Read(SectionKind::kGraph, [&](auto bytes) -> absl::Status {
+    KITH_ASSIGN_OR_RETURN(parts->graph, Graph::Parse(bytes));
+    if (parts->graph.nodes() == count) return absl::OkStatus();
+    return Damaged(fmt::format("a graph of {} nodes for {} rows", parts->graph.nodes(), count));
+  }));
+  KITH_RETURN_IF_ERROR(sections.Read(SectionKind::kCodeBook, [&](auto bytes) -> absl::Status {
+    KITH_ASSIGN_OR_RETURN(
+        parts->book, CodeBook::Parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    const CodeBook& book = *parts->book;
+    if (book.metric() == options.metric && book.dimension() == options.dimension) {
+      return absl::OkStatus();
+    }
+    return Damaged(fmt::format("a code book of dimension {} and metric {}", book.dimension(),
+                               MetricName(book.metric())));
+  }));
+  KITH_RETURN_IF_ERROR(sections.Read(SectionKind::kCodes, [&](auto bytes) -> absl::Status {
+    if (bytes.size() != count * parts->book->row_bytes()) {
+      return Damaged(fmt::format("{} bytes of codes for {} rows of {} bytes", bytes.size(), count,
+                                 parts->book->row_bytes()));
+    }
+    parts->codes = bytes.data();
+    return CheckCodes(parts->coded(), *options.kernels, call);
+  }));
+  return std::shared_ptr<const SealedSegment>(new SealedSegment(std::move(parts)));
+}
 
 SealedSegment::SealedSegment(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 SealedSegment::~SealedSegment() = default;
@@ -18,10 +167,35 @@ uint32_t SealedSegment::PassageIndex(uint32_t slot) const {
 uint32_t SealedSegment::LowerBound(uint64_t ordinal) const {
   return parts_->slots.LowerBound(ordinal);
 }
-size_t SealedSegment::memory_bytes() const { return parts_->memory_bytes; }
+
+size_t SealedSegment::memory_bytes() const {
+  return sizeof(*this) + sizeof(Parts) + parts_->body.size_bytes() + parts_->exact->memory_bytes();
+}
 const SegmentPaths& SealedSegment::paths() const { return parts_->paths; }
 FileSummary SealedSegment::graph_file() const { return parts_->graph_file; }
-FileSummary SealedSegment::rows_file() const { return parts_->rows_file; }
-bool SealedSegment::damaged() const { return parts_->damaged.load(std::memory_order_relaxed); }
+FileSummary SealedSegment::rows_file() const { return parts_->exact->file().summary(); }
+CodeKind SealedSegment::codes() const { return parts_->book->kind(); }
+const RecallCurve& SealedSegment::curve() const { return parts_->curve; }
+
+bool SealedSegment::damaged() const {
+  return parts_->graph_damaged.load(std::memory_order_relaxed) || parts_->exact->damaged();
+}
+
+absl::Status SealedSegment::VerifyAll(const Call& call) const {
+  const auto verify = [&]() -> absl::Status {
+    KITH_ASSIGN_OR_RETURN(const SegmentFile file,
+                          SegmentFile::Open(parts_->paths.graph, SegmentFileKind::kGraph));
+    if (file.summary() != parts_->graph_file) {
+      return FileDamage(file.path(), 0, kHeaderBytes, "it is not the file that was opened");
+    }
+    return file.ReadBody({}, call);
+  };
+  const absl::Status graph = verify();
+  if (graph.code() == absl::StatusCode::kDataLoss || graph.code() == absl::StatusCode::kNotFound) {
+    parts_->graph_damaged.store(true, std::memory_order_relaxed);
+  }
+  KITH_RETURN_IF_ERROR(graph);
+  return parts_->exact->VerifyAll(call);
+}
 
 }  // namespace kith::index

@@ -26,7 +26,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "index/codes/code_kind.h"
 #include "index/index_options.h"
+#include "index/segment_file.h"
 #include "kith/base/call.h"
 
 namespace kith::index {
@@ -37,15 +39,6 @@ class RecallCurve;
 struct SegmentPaths {
   std::string graph;
   std::string rows;
-};
-
-// What a finished file is known by. The checksum is one over the header and over the checksums of
-// all blocks: it names the content.
-struct FileSummary {
-  uint64_t size_bytes = 0;
-  uint64_t checksum = 0;
-
-  friend bool operator==(const FileSummary&, const FileSummary&) = default;
 };
 
 class SealedSegment {
@@ -81,6 +74,7 @@ class SealedSegment {
   FileSummary graph_file() const;
   FileSummary rows_file() const;
 
+  CodeKind codes() const;
   // Measured when it was sealed, over its own rows.
   const RecallCurve& curve() const;
 

@@ -16,23 +16,22 @@
 #include <cstdint>
 #include <functional>
 #include <span>
-#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "index/codes/code_kind.h"
 #include "index/graph/graph_builder.h"
 #include "index/index_view.h"
 #include "index/sealed_segment.h"
+#include "index/segment_file.h"
 #include "kith/base/call.h"
 
 namespace kith::index {
 
-enum class CodeKind : uint8_t;
-
 struct SegmentBuildOptions {
   // What the segment will answer for: holds all rows of the inputs, spans less than 2^32 ordinals.
   OrdinalRange range = {};
-  CodeKind codes = {};             // the first of them, the 4-bit codes
+  CodeKind codes = CodeKind::kInt4;
   uint32_t m = 16;                 // links of a node on upper layers; twice as many on layer 0
   uint32_t ef_construction = 200;  // pool of a build's search: better graphs, longer builds
   uint32_t threads = 1;
@@ -40,8 +39,6 @@ struct SegmentBuildOptions {
   uint64_t seed = 0;  // of sampling: the same inputs and seed give the same sample
 };
 
-// Where the bytes of a file go, in order; an error ends the build with it.
-using ByteSink = std::function<absl::Status(std::string_view)>;
 struct SegmentSinks {
   ByteSink graph;
   ByteSink rows;

@@ -80,7 +80,7 @@ void ExpectBoundsHold(Metric metric, Family family, uint32_t dimension) {
       int32_t product = 0;
       BestKernels().dot_codes(set.queries()[0].codes, segment.Codes(i), segment.code_stride(), 1,
                               &product);
-      const float score = set.Score(segment.Exact(i), info);
+      const float score = set.Score(segment.Exact(i), info.norm);
       const long double oracle = OracleScore(metric, query, rows[i]);
       ASSERT_LE(std::fabs(score - oracle), OracleTolerance(metric, query, rows[i], oracle));
       const Bounds bounds = score_bounds.Of(info, product);

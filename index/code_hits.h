@@ -1,0 +1,111 @@
+// Candidates by code distance, and the scoring of them on exact vectors, in order and no further
+// than it is of use. Shared by searches of sealed segments and by the measuring of their recall, so
+// that what is measured is what is done. Internal to index/.
+
+#ifndef KITH_INDEX_CODE_HITS_H_
+#define KITH_INDEX_CODE_HITS_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "index/codes/code_query.h"
+#include "index/sealed_parts.h"
+#include "index/top_k.h"
+#include "kith/base/call.h"
+#include "kith/base/status_macros.h"
+
+namespace kith::index {
+
+struct CodeHit {
+  float distance;
+  uint32_t slot;
+
+  friend bool operator<(const CodeHit& a, const CodeHit& b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.slot < b.slot;
+  }
+};
+
+// The `most` nearest of all coded rows whose slots `allow(slot)` takes, nearest first, into `hits`.
+// Memory: twice `most`.
+template <typename Allow>
+absl::Status ScanCodes(const CodedRows& rows, const CodeQuery& query, size_t most,
+                       const Allow& allow, const Call& call, std::vector<CodeHit>& hits) {
+  constexpr uint32_t kBlockRows = 256;
+  constexpr uint32_t kBlocksPerCheck = 32;
+  const size_t stride = rows.book->row_bytes();
+  float distances[kBlockRows];
+  hits.clear();
+  float limit = std::numeric_limits<float>::infinity();
+  const auto shrink = [&] {
+    const auto last = hits.begin() + static_cast<ptrdiff_t>(most);
+    std::nth_element(hits.begin(), last - 1, hits.end());
+    limit = (last - 1)->distance;
+    hits.erase(last, hits.end());
+  };
+  for (uint32_t first = 0; first < rows.rows(); first += kBlockRows) {
+    if (first % (kBlockRows * kBlocksPerCheck) == 0) KITH_RETURN_IF_ERROR(call.Check());
+    const uint32_t count = std::min(kBlockRows, rows.rows() - first);
+    query.Scan(rows.codes + first * stride, stride, count, distances);
+    for (uint32_t i = 0; i < count; ++i) {
+      if (distances[i] > limit) [[likely]]
+        continue;
+      const uint32_t slot = rows.graph->slot(first + i);
+      if (allow(slot)) hits.push_back({distances[i], slot});
+    }
+    if (hits.size() >= 2 * most) shrink();
+  }
+  if (hits.size() > most) shrink();
+  std::sort(hits.begin(), hits.end());
+  return absl::OkStatus();
+}
+
+// Scores candidates, nearest first, into `best`, until a cap, or until the next one is so far that
+// hardly any row as good as the k-th best has such a code (CodeQuery::Reach). Everything is
+// borrowed.
+template <typename Item>
+class RescoreInOrder {
+ public:
+  RescoreInOrder(std::span<const CodeHit> candidates, const CodeQuery& query, TopK<Item>& best)
+      : candidates_(candidates), query_(query), best_(best) {}
+
+  // `score(slot, item)` fills in the item, or says why it cannot. To be called again with a greater
+  // cap.
+  template <typename Score>
+  absl::Status Advance(size_t cap, const Score& score) {
+    const size_t end = std::min(cap, candidates_.size());
+    for (; scored_ < end && !done_; ++scored_) {
+      if (best_.floor() != floor_) {
+        floor_ = best_.floor();
+        reach_ = query_.Reach(floor_);
+      }
+      if (candidates_[scored_].distance > reach_) {
+        done_ = true;
+        break;
+      }
+      Item item;
+      KITH_RETURN_IF_ERROR(score(candidates_[scored_].slot, item));
+      best_.Push(item);
+    }
+    return absl::OkStatus();
+  }
+
+  size_t scored() const { return scored_; }
+
+ private:
+  const std::span<const CodeHit> candidates_;
+  const CodeQuery& query_;
+  TopK<Item>& best_;
+  size_t scored_ = 0;
+  bool done_ = false;
+  float floor_ = kLowestScore;
+  float reach_ = std::numeric_limits<float>::infinity();
+};
+
+}  // namespace kith::index
+
+#endif  // KITH_INDEX_CODE_HITS_H_

@@ -1,0 +1,305 @@
+// Sampled rows ask for their neighbours: first exactly, which is the truth; then by a scan of all
+// codes; then by walks with wider and wider pools, until nearly everything is found or a scan would
+// be cheaper. Every candidate list is scored in the way of a search (RescoreInOrder), for each rank
+// and up to each cap.
+
+#include "index/recall_sampling.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <ctime>
+#include <vector>
+
+#include "index/code_hits.h"
+#include "index/graph/graph_walk.h"
+#include "index/parallel.h"
+#include "index/query.h"
+#include "index/top_k.h"
+#include "kith/base/status_macros.h"
+
+namespace kith::index {
+namespace {
+
+constexpr uint32_t kSamples = 128;
+constexpr uint32_t kSamplesAtOnce = 8;  // that look at a row while it is in the cache
+constexpr uint32_t kRowsPerCheck = 1024;
+constexpr uint32_t kPools[] = {10,  14,  20,  28,  40,  56,   80,   112, 160,
+                               224, 320, 448, 640, 896, 1280, 1792, 2560};
+// A walk of so many times a scan's cost is of no use to anybody.
+constexpr double kUselessCost = 1.5;
+constexpr float kEnough = 0.9995f;
+
+constexpr size_t kRankCount = RecallCurve::kRanks.size();
+constexpr size_t kFactors = RecallCurve::kCapFactors.size();
+
+struct Scored {
+  float score;
+  uint32_t ordinal;  // its slot: the same order
+};
+
+struct Sample {
+  uint32_t slot = 0;
+  QuerySet exact;
+  CodeQuery coded;
+  std::array<uint32_t, kRankCount> wanted = {};  // k, or as many as there are
+  std::array<float, kRankCount> floor = {};      // the score of the last of them
+};
+
+// What one sample saw of one way.
+struct Seen {
+  double distances = 0;
+  double way_ns = 0;
+  double score_ns = 0;
+  double scored = 0;
+  std::array<std::array<float, kFactors>, kRankCount> recall;
+  std::array<std::array<float, kFactors>, kRankCount> rescored;
+};
+
+// Of this thread alone, so that a busy machine does not make a way look dear.
+double CpuNanoseconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return 1e9 * static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec);
+}
+
+// Sample i of n among `rows`: evenly spread, at a random place in its share.
+uint32_t SampleSlot(uint64_t i, uint64_t n, uint64_t rows, uint64_t seed) {
+  uint64_t z = seed + (i + 1) * 0x9e3779b97f4a7c15;  // splitmix64
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  z ^= z >> 31;
+  const uint64_t begin = i * rows / n;
+  const uint64_t share = std::max<uint64_t>((i + 1) * rows / n - begin, 1);
+  return static_cast<uint32_t>(begin + z % share);
+}
+
+class Sampling {
+ public:
+  Sampling(const SamplingInput& input, const Call& call) : input_(input), call_(call) {}
+
+  absl::StatusOr<RecallCurve> Measure(const std::function<void(uint64_t, uint64_t)>& progress);
+
+ private:
+  absl::Status TakeSamples();
+  absl::Status FindTruth();
+  absl::Status FindTruthOf(std::span<Sample> samples) const;
+  absl::Status Scan(RecallCurve::Data& data);
+  absl::Status Walk(uint32_t ef, RecallCurve::Data& data);
+  void Rescore(const Sample& sample, std::vector<CodeHit>& hits, Seen& seen) const;
+  RecallCurve::Points Summarise() const;
+
+  const SamplingInput& input_;
+  const Call& call_;
+  std::vector<Sample> samples_;
+  std::vector<Seen> seen_;  // one a sample
+  double walk_ns_ = 0;
+  double walk_distances_ = 0;
+};
+
+absl::Status Sampling::TakeSamples() {
+  const auto rows = static_cast<uint32_t>(input_.rows.size());
+  const uint32_t count = rows < 2 ? 0 : std::min(kSamples, rows);
+  samples_.resize(count);
+  seen_.resize(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    Sample& sample = samples_[i];
+    sample.slot = SampleSlot(i, count, rows, input_.seed);
+    const float* vector = input_.rows[sample.slot].values;
+    KITH_RETURN_IF_ERROR(sample.exact.Prepare(input_.options, {vector, input_.options.dimension}));
+    sample.coded.Prepare(*input_.coded.book, vector, *input_.options.kernels);
+    for (size_t r = 0; r < kRankCount; ++r) {
+      sample.wanted[r] = std::min(RecallCurve::kRanks[r], rows - 1);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Sampling::FindTruth() {
+  const size_t groups = (samples_.size() + kSamplesAtOnce - 1) / kSamplesAtOnce;
+  return ParallelFor(input_.threads, groups, [&](uint32_t /*worker*/, size_t group) {
+    const size_t begin = group * kSamplesAtOnce;
+    const size_t count = std::min<size_t>(kSamplesAtOnce, samples_.size() - begin);
+    return FindTruthOf(std::span(samples_).subspan(begin, count));
+  });
+}
+
+absl::Status Sampling::FindTruthOf(std::span<Sample> samples) const {
+  std::vector<TopK<Scored>> best(samples.size());
+  for (size_t i = 0; i < samples.size(); ++i) best[i].Reset(samples[i].wanted.back());
+  for (uint32_t slot = 0; slot < input_.rows.size(); ++slot) {
+    if (slot % kRowsPerCheck == 0) KITH_RETURN_IF_ERROR(call_.Check());
+    const ExactRow& row = input_.rows[slot];
+    for (size_t i = 0; i < samples.size(); ++i) {
+      if (samples[i].slot == slot) continue;
+      best[i].Push({samples[i].exact.Score(row.values, row.norm), slot});
+    }
+  }
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const std::vector<Scored> truth = best[i].Take();
+    for (size_t r = 0; r < kRankCount; ++r) {
+      samples[i].floor[r] = truth[samples[i].wanted[r] - 1].score;
+    }
+  }
+  return absl::OkStatus();
+}
+
+// A row that ties with the last of the truth is as good as it.
+void Sampling::Rescore(const Sample& sample, std::vector<CodeHit>& hits, Seen& seen) const {
+  std::erase_if(hits, [&](const CodeHit& hit) { return hit.slot == sample.slot; });
+  const double begin = CpuNanoseconds();
+  std::vector<float> scores(hits.size());
+  for (size_t i = 0; i < hits.size(); ++i) {
+    const ExactRow& row = input_.rows[hits[i].slot];
+    scores[i] = sample.exact.Score(row.values, row.norm);
+  }
+  seen.score_ns = CpuNanoseconds() - begin;
+  seen.scored = static_cast<double>(scores.size());
+  for (size_t r = 0; r < kRankCount; ++r) {
+    TopK<Scored> best;
+    best.Reset(sample.wanted[r]);
+    RescoreInOrder<Scored> rescore(hits, sample.coded, best);
+    size_t scored = 0;
+    uint32_t found = 0;
+    for (size_t f = 0; f < kFactors; ++f) {
+      const uint32_t cap =
+          RecallCurve::CapOf(f, RecallCurve::kRanks[r], static_cast<uint32_t>(hits.size()));
+      // Scores are there already: this cannot fail.
+      rescore
+          .Advance(cap,
+                   [&](uint32_t slot, Scored& item) {
+                     item = {scores[scored++], slot};
+                     if (item.score >= sample.floor[r]) ++found;
+                     return absl::OkStatus();
+                   })
+          .IgnoreError();
+      seen.recall[r][f] = static_cast<float>(std::min(found, sample.wanted[r])) /
+                          static_cast<float>(sample.wanted[r]);
+      seen.rescored[r][f] = static_cast<float>(rescore.scored());
+    }
+  }
+}
+
+RecallCurve::Points Sampling::Summarise() const {
+  const double n = static_cast<double>(samples_.size());
+  RecallCurve::Points points;
+  for (size_t r = 0; r < kRankCount; ++r) {
+    for (size_t f = 0; f < kFactors; ++f) {
+      double sum = 0;
+      double squares = 0;
+      double rescored = 0;
+      for (const Seen& seen : seen_) {
+        sum += seen.recall[r][f];
+        squares += double{seen.recall[r][f]} * seen.recall[r][f];
+        rescored += seen.rescored[r][f];
+      }
+      const double mean = sum / n;
+      const double variance = std::max(0.0, squares / n - mean * mean);
+      points[r][f] = {static_cast<float>(mean), static_cast<float>(std::sqrt(variance / n)),
+                      static_cast<float>(rescored / n)};
+    }
+  }
+  return points;
+}
+
+absl::Status Sampling::Scan(RecallCurve::Data& data) {
+  const auto all = [](uint32_t) { return true; };
+  KITH_RETURN_IF_ERROR(ParallelFor(
+      input_.threads, samples_.size(), [&](uint32_t /*worker*/, size_t i) -> absl::Status {
+        std::vector<CodeHit> hits;
+        const double begin = CpuNanoseconds();
+        // One more, for the sample itself.
+        KITH_RETURN_IF_ERROR(ScanCodes(input_.coded, samples_[i].coded,
+                                       RecallCurve::kMaxScanCap + 1, all, call_, hits));
+        seen_[i].way_ns = CpuNanoseconds() - begin;
+        Rescore(samples_[i], hits, seen_[i]);
+        return absl::OkStatus();
+      }));
+  double way_ns = 0;
+  double score_ns = 0;
+  double scored = 0;
+  for (const Seen& seen : seen_) {
+    way_ns += seen.way_ns;
+    score_ns += seen.score_ns;
+    scored += seen.scored;
+  }
+  const double scanned = static_cast<double>(samples_.size() * input_.rows.size());
+  data.scan_ns = static_cast<float>(std::max(way_ns / scanned, 0.01));
+  data.rescore_ns = static_cast<float>(std::max(score_ns / std::max(scored, 1.0), 0.01));
+  data.scan = Summarise();
+  return absl::OkStatus();
+}
+
+absl::Status Sampling::Walk(uint32_t ef, RecallCurve::Data& data) {
+  std::vector<GraphWalk> walks(input_.threads);
+  const CodedRows& coded = input_.coded;
+  const size_t stride = coded.book->row_bytes();
+  KITH_RETURN_IF_ERROR(
+      ParallelFor(input_.threads, samples_.size(), [&](uint32_t worker, size_t i) -> absl::Status {
+        GraphWalk& walk = walks[worker];
+        const auto score = [&](const uint32_t* nodes, size_t count, float* distances) {
+          samples_[i].coded.Gather(coded.codes, stride, nodes, count, distances);
+        };
+        const double begin = CpuNanoseconds();
+        // One more, for the sample itself.
+        KITH_RETURN_IF_ERROR(walk.Run(*coded.graph, score, {.ef = ef + 1}, AllNodes{}, call_));
+        seen_[i].way_ns = CpuNanoseconds() - begin;
+        seen_[i].distances = static_cast<double>(walk.distances());
+        std::vector<CodeHit> hits;
+        hits.reserve(walk.found().size());
+        for (const GraphWalk::Found& found : walk.found()) {
+          hits.push_back({found.distance, coded.graph->slot(found.node)});
+        }
+        Rescore(samples_[i], hits, seen_[i]);
+        return absl::OkStatus();
+      }));
+  double distances = 0;
+  for (const Seen& seen : seen_) {
+    distances += seen.distances;
+    walk_ns_ += seen.way_ns;
+  }
+  walk_distances_ += distances;
+  data.walk_ns = static_cast<float>(std::max(walk_ns_ / std::max(walk_distances_, 1.0), 0.01));
+  data.walks.push_back({.ef = ef,
+                        .distances = static_cast<float>(distances / samples_.size()),
+                        .points = Summarise()});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RecallCurve> Sampling::Measure(
+    const std::function<void(uint64_t, uint64_t)>& progress) {
+  const uint64_t total = 2 + std::size(kPools);
+  KITH_RETURN_IF_ERROR(TakeSamples());
+  RecallCurve::Data data;
+  data.rows = static_cast<uint32_t>(input_.rows.size());
+  data.samples = static_cast<uint32_t>(samples_.size());
+  if (samples_.empty()) return RecallCurve(std::move(data));
+  progress(0, total);
+  KITH_RETURN_IF_ERROR(FindTruth());
+  progress(1, total);
+  KITH_RETURN_IF_ERROR(Scan(data));
+  for (const uint32_t ef : kPools) {
+    if (ef > data.rows) break;
+    progress(2 + data.walks.size(), total);
+    KITH_RETURN_IF_ERROR(Walk(ef, data));
+    const RecallCurve::Walk& walk = data.walks.back();
+    const auto promised = [&](size_t r) {
+      const RecallCurve::Point& point = walk.points[r].back();
+      return point.recall - point.error;
+    };
+    if (promised(0) >= kEnough && promised(1) >= kEnough && promised(2) >= kEnough) break;
+    if (walk.distances * data.walk_ns > kUselessCost * data.rows * data.scan_ns) break;
+  }
+  progress(total, total);
+  return RecallCurve(std::move(data));
+}
+
+}  // namespace
+
+absl::StatusOr<RecallCurve> MeasureRecallCurve(
+    const SamplingInput& input, const Call& call,
+    const std::function<void(uint64_t done, uint64_t total)>& progress) {
+  return Sampling(input, call).Measure(progress);
+}
+
+}  // namespace kith::index

@@ -1,0 +1,172 @@
+// Candidates come from a walk of the graph, or from a scan of all codes, whichever the curve says
+// is cheaper for the recall asked; the nearest of them are scored on the exact vectors. A search
+// never returns fewer rows than there are: where a walk does not find as many as asked (rows that
+// became unreachable, nearly everything deleted) or takes too long, a scan does.
+//
+// Several queries each find candidates of their own; all of these are scored by all queries, since
+// a row that is among the k best by its best query is among the k nearest of that query.
+
+#include "index/sealed_search.h"
+
+#include <algorithm>
+
+#include "index/exact_scan.h"
+#include "index/hit_groups.h"
+#include "index/sealed_parts.h"
+#include "kith/base/status_macros.h"
+
+namespace kith::index {
+namespace {
+
+constexpr uint32_t kScoresPerCheck = 1024;  // between two looks at the call
+// Candidates of a scan of codes that has to stand in for a walk.
+constexpr uint32_t kStandInCap = 1024;
+constexpr uint32_t kStandInFactor = 16;
+
+// Of a graph's node. Costs a look into slot_of_node, so it is not asked when all are allowed.
+struct AllowedNodes {
+  const Graph& graph;
+  const AllowedSlots& slots;
+  bool operator()(uint32_t node) const { return slots(graph.slot(node)); }
+};
+
+}  // namespace
+
+AllowedSlots::AllowedSlots(const SegmentView& segment, std::span<const OrdinalRange> exclude)
+    : deleted_(&segment.deleted), count_(segment.live_rows()) {
+  for (const OrdinalRange& range : exclude) {
+    const uint32_t begin = segment.LowerBound(range.begin);
+    const uint32_t end = range.begin < range.end ? segment.LowerBound(range.end) : begin;
+    // Counted before it is added, so that ranges may overlap.
+    for (uint32_t slot = begin; slot < end; ++slot) count_ -= (*this)(slot) ? 1 : 0;
+    if (begin < end) excluded_.push_back({begin, end});
+  }
+}
+
+absl::Status SealedSearch::FindRows(const SegmentView& segment, const SearchParams& params,
+                                    uint32_t k, const QuerySet& queries, const Call& call,
+                                    TopK<Hit>& best, SearchResult& result) {
+  segment_ = &segment;
+  parts_ = &segment.sealed->parts();
+  kernels_ = queries.options().kernels;
+  queries_ = &queries;
+  call_ = &call;
+  result_ = &result;
+  const AllowedSlots allowed(segment, params.exclude);
+  if (allowed.count() == 0) return absl::OkStatus();
+  const SegmentPlan plan = PlanFor(params, k, allowed.count());
+  if (plan.way == SegmentPlan::Way::kExact) {
+    return ExactScan(false, params.exclude, queries, best).Add(segment, call, result);
+  }
+  return queries.queries().size() == 1 ? FindForOne(plan, k, allowed, best)
+                                       : FindForMany(plan, k, allowed, best);
+}
+
+SegmentPlan SealedSearch::PlanFor(const SearchParams& params, uint32_t k, uint32_t matches) const {
+  if (params.exact || k >= matches) return {};
+  if (params.ef == 0) return parts_->curve.PlanFor(params.target_recall, k, params.ef_boost);
+  const uint32_t ef = std::max(params.ef, k);
+  if (ef > kMaxEf) return {};
+  return {SegmentPlan::Way::kWalk, ef, ef};
+}
+
+absl::Status SealedSearch::Walk(const SegmentPlan& plan, const CodeQuery& query,
+                                const AllowedSlots& allowed) {
+  const std::byte* codes = parts_->codes;
+  const size_t stride = parts_->book->row_bytes();
+  const auto score = [&](const uint32_t* nodes, size_t count, float* distances) {
+    query.Gather(codes, stride, nodes, count, distances);
+  };
+  const WalkOptions options = {.ef = plan.ef, .max_distances = parts_->curve.WalkLimit()};
+  KITH_RETURN_IF_ERROR(allowed.all() ? walk_.Run(parts_->graph, score, options, AllNodes{}, *call_)
+                                     : walk_.Run(parts_->graph, score, options,
+                                                 AllowedNodes{parts_->graph, allowed}, *call_));
+  result_->graph_distances += walk_.distances();
+  ++result_->segments_walked;
+  candidates_.clear();
+  for (const GraphWalk::Found& found : walk_.found()) {
+    candidates_.push_back({found.distance, parts_->graph.slot(found.node)});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SealedSearch::FindCandidates(const SegmentPlan& plan, const CodeQuery& query,
+                                          uint32_t k, const AllowedSlots& allowed) {
+  size_t most = plan.cap;
+  if (plan.way == SegmentPlan::Way::kWalk) {
+    KITH_RETURN_IF_ERROR(Walk(plan, query, allowed));
+    if (!walk_.gave_up() && candidates_.size() >= std::min(k, allowed.count())) {
+      return absl::OkStatus();
+    }
+    most = std::max<size_t>({most, kStandInCap, size_t{kStandInFactor} * k});
+  }
+  result_->rows_scanned += segment_->visible;
+  ++result_->segments_scanned;
+  return ScanCodes(parts_->coded(), query, most, allowed, *call_, candidates_);
+}
+
+absl::Status SealedSearch::FindForOne(const SegmentPlan& plan, uint32_t k,
+                                      const AllowedSlots& allowed, TopK<Hit>& best) {
+  code_query_.Prepare(*parts_->book, queries_->queries()[0].exact, *kernels_);
+  KITH_RETURN_IF_ERROR(FindCandidates(plan, code_query_, k, allowed));
+  RescoreInOrder<Hit> rescore(candidates_, code_query_, best);
+  const absl::Status status = rescore.Advance(plan.cap, [this](uint32_t slot, Hit& hit) {
+    return ScoreSealedRow(*segment_->sealed, slot, *queries_, hit);
+  });
+  result_->rows_rescored += rescore.scored();
+  return status;
+}
+
+absl::Status SealedSearch::FindForMany(const SegmentPlan& plan, uint32_t k,
+                                       const AllowedSlots& allowed, TopK<Hit>& best) {
+  slots_.clear();
+  for (const Query& query : queries_->queries()) {
+    code_query_.Prepare(*parts_->book, query.exact, *kernels_);
+    KITH_RETURN_IF_ERROR(FindCandidates(plan, code_query_, k, allowed));
+    const size_t count = std::min<size_t>(plan.cap, candidates_.size());
+    for (size_t i = 0; i < count; ++i) slots_.push_back(candidates_[i].slot);
+  }
+  std::sort(slots_.begin(), slots_.end());
+  slots_.erase(std::unique(slots_.begin(), slots_.end()), slots_.end());
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    if (i % kScoresPerCheck == 0) KITH_RETURN_IF_ERROR(call_->Check());
+    Hit hit;
+    KITH_RETURN_IF_ERROR(ScoreSealedRow(*segment_->sealed, slots_[i], *queries_, hit));
+    best.Push(hit);
+  }
+  result_->rows_rescored += slots_.size();
+  return absl::OkStatus();
+}
+
+// The best m rows show the best documents among them: m grows until these are k. When m nears all
+// rows, an exact scan does it at once, in little memory.
+absl::Status SealedSearch::FindDocuments(const SegmentView& segment, const SearchParams& params,
+                                         const QuerySet& queries, const Call& call,
+                                         std::vector<Hit>& hits, SearchResult& result) {
+  const uint64_t most =
+      std::min<uint64_t>(AllowedSlots(segment, params.exclude).count() / 4, kMaxEf);
+  TopK<Hit> best;
+  for (uint64_t m = 2 * uint64_t{params.k}; m <= most;) {
+    best.Reset(m);
+    KITH_RETURN_IF_ERROR(
+        FindRows(segment, params, static_cast<uint32_t>(m), queries, call, best, result));
+    std::vector<Hit> rows = best.Take();
+    KeepBestOfDocuments(rows);
+    if (rows.size() >= params.k) {
+      hits.insert(hits.end(), rows.begin(), rows.end());
+      return absl::OkStatus();
+    }
+    // As many as would do if documents went on being found at this rate, and half as many more.
+    const uint64_t next = m * 3 * params.k / (2 * std::max<uint64_t>(rows.size(), 1));
+    m = std::max(2 * m, next);
+  }
+  best.Reset(params.k);
+  ExactScan scan(true, params.exclude, queries, best);
+  KITH_RETURN_IF_ERROR(scan.Add(segment, call, result));
+  scan.Finish();
+  const std::vector<Hit> documents = best.Take();
+  hits.insert(hits.end(), documents.begin(), documents.end());
+  return absl::OkStatus();
+}
+
+}  // namespace kith::index

@@ -1,0 +1,313 @@
+// The order of a build: rows file -> code book -> build codes -> graph -> codes in the graph's
+// order
+// -> recall curve -> graph file. The rows themselves stay where they are, in the inputs; what the
+// build holds of them is a pointer each.
+
+#include "index/segment_build.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "index/codes/build_codes.h"
+#include "index/codes/code_book.h"
+#include "index/exact_rows.h"
+#include "index/huge_memory.h"
+#include "index/parallel.h"
+#include "index/recall_sampling.h"
+#include "index/sealed_parts.h"
+#include "index/slot_table.h"
+#include "kith/base/error.h"
+#include "kith/base/status_macros.h"
+
+namespace kith::index {
+namespace {
+
+constexpr uint32_t kMaxThreads = 256;
+constexpr uint32_t kRowsAtOnce = 1024;  // that a thread encodes; and between two looks at the call
+
+std::string_view AsChars(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+class Build {
+ public:
+  Build(const IndexOptions& index, std::span<const SegmentView> inputs,
+        const SegmentBuildOptions& options, const SegmentSinks& sinks, const Call& call,
+        const BuildProgress& progress)
+      : index_(index),
+        inputs_(inputs),
+        options_(options),
+        sinks_(sinks),
+        call_(call),
+        progress_(progress),
+        slots_(options.range) {}
+
+  absl::StatusOr<SegmentBuilt> Run();
+
+ private:
+  absl::Status CheckOptions() const;
+  absl::Status CollectRows();
+  absl::Status Collect(const SegmentView& input);
+  absl::Status WriteRows();
+  absl::Status MakeGraph();
+  absl::Status EncodeRows();
+  absl::Status MeasureRecall();
+  absl::Status WriteGraph();
+
+  SegmentHeader Header(SegmentFileKind kind) const;
+  std::vector<const float*> SampleRows() const;
+  // Calls body(i) for each row, on all threads.
+  absl::Status ForEachRow(BuildPhase phase, const std::function<void(uint32_t i)>& body);
+  void Report(BuildPhase phase, uint64_t done, uint64_t total) const {
+    if (progress_) progress_(phase, done, total);
+  }
+
+  const IndexOptions& index_;
+  const std::span<const SegmentView> inputs_;
+  const SegmentBuildOptions options_;
+  const SegmentSinks& sinks_;
+  const Call& call_;
+  const BuildProgress& progress_;
+
+  std::vector<ExactRow> rows_;  // by slot; they point into the inputs
+  SlotTableMaker slots_;
+  std::optional<CodeBook> book_;
+  BuiltGraph graph_;
+  HugeMemory codes_;
+  RecallCurve curve_;
+  SegmentBuilt built_;
+};
+
+absl::StatusOr<SegmentBuilt> Build::Run() {
+  KITH_RETURN_IF_ERROR(CheckOptions());
+  KITH_RETURN_IF_ERROR(CollectRows());
+  if (rows_.empty()) return built_;
+  KITH_RETURN_IF_ERROR(WriteRows());
+  KITH_RETURN_IF_ERROR(MakeGraph());
+  KITH_RETURN_IF_ERROR(EncodeRows());
+  KITH_RETURN_IF_ERROR(MeasureRecall());
+  KITH_RETURN_IF_ERROR(WriteGraph());
+  built_.rows = static_cast<uint32_t>(rows_.size());
+  return built_;
+}
+
+absl::Status Build::CheckOptions() const {
+  const OrdinalRange& range = options_.range;
+  if (range.begin >= range.end || range.end - range.begin > uint64_t{1} << 32) {
+    return InvalidArgument(reason::kLimitOutOfRange,
+                           "a segment answers for 1 to 2^32 ordinals, not for {}..{}", range.begin,
+                           range.end);
+  }
+  for (const SegmentView& input : inputs_) {
+    if (!range.Contains(input.first_ordinal()) || !range.Contains(input.last_ordinal())) {
+      return InvalidArgument(reason::kLimitOutOfRange,
+                             "rows {}..{} are not in the segment's range {}..{}",
+                             input.first_ordinal(), input.last_ordinal(), range.begin, range.end);
+    }
+  }
+  if (options_.threads < 1 || options_.threads > kMaxThreads) {
+    return InvalidArgument(reason::kLimitOutOfRange, "a build has 1 to {} threads, not {}",
+                           kMaxThreads, options_.threads);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Build::CollectRows() {
+  uint64_t live = 0;
+  for (const SegmentView& input : inputs_) live += input.live_rows();
+  if (live > Graph::kMaxNodes) {
+    return InvalidArgument(reason::kLimitOutOfRange, "a segment has at most {} rows, not {}",
+                           Graph::kMaxNodes, live);
+  }
+  rows_.reserve(live);
+  for (const SegmentView& input : inputs_) KITH_RETURN_IF_ERROR(Collect(input));
+  return absl::OkStatus();
+}
+
+absl::Status Build::Collect(const SegmentView& input) {
+  for (uint32_t slot = 0; slot < input.visible; ++slot) {
+    if (slot % kRowsAtOnce == 0) KITH_RETURN_IF_ERROR(call_.Check());
+    if (input.deleted.Contains(slot)) continue;
+    ExactRow row;
+    if (input.sealed != nullptr) {
+      const ExactRows& exact = *input.sealed->parts().exact;
+      row = exact.Row(slot);
+      if (row.values == nullptr) return exact.DamageOf(slot);
+    } else {
+      row = {input.growing->Exact(slot), input.growing->Info(slot).norm};
+    }
+    slots_.Add(input.Ordinal(slot), input.PassageIndex(slot));
+    rows_.push_back(row);
+  }
+  return absl::OkStatus();
+}
+
+SegmentHeader Build::Header(SegmentFileKind kind) const {
+  return {.kind = kind,
+          .metric = index_.metric,
+          .dimension = index_.dimension,
+          .rows = static_cast<uint32_t>(rows_.size()),
+          .range = options_.range,
+          .rows_checksum = kind == SegmentFileKind::kGraph ? built_.rows_file.checksum : 0,
+          .sections = {}};
+}
+
+absl::Status Build::WriteRows() {
+  SegmentFileWriter writer(sinks_.rows);
+  SegmentHeader header = Header(SegmentFileKind::kRows);
+  const size_t row_bytes = ExactRows::RowBytes(index_.metric, index_.dimension);
+  const size_t norm_bytes = ExactRows::NormBytes(index_.metric);
+  header.sections = {{SectionKind::kExactRows, 0, rows_.size() * row_bytes}};
+  KITH_RETURN_IF_ERROR(writer.Begin(std::move(header)));
+  std::string bytes(row_bytes, '\0');
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (i % kRowsAtOnce == 0) {
+      KITH_RETURN_IF_ERROR(call_.Check());
+      Report(BuildPhase::kRows, i, rows_.size());
+    }
+    std::memcpy(bytes.data(), &rows_[i].norm, norm_bytes);
+    std::memcpy(bytes.data() + norm_bytes, rows_[i].values, row_bytes - norm_bytes);
+    KITH_RETURN_IF_ERROR(writer.Append(bytes));
+  }
+  KITH_ASSIGN_OR_RETURN(built_.rows_file, writer.Finish());
+  return absl::OkStatus();
+}
+
+std::vector<const float*> Build::SampleRows() const {
+  const size_t count = std::min(rows_.size(), CodeBook::kMaxSample);
+  std::vector<const float*> sample(count);
+  for (size_t i = 0; i < count; ++i) sample[i] = rows_[i * rows_.size() / count].values;
+  return sample;
+}
+
+absl::Status Build::ForEachRow(BuildPhase phase, const std::function<void(uint32_t i)>& body) {
+  const size_t portions = (rows_.size() + kRowsAtOnce - 1) / kRowsAtOnce;
+  return ParallelFor(options_.threads, portions,
+                     [&](uint32_t worker, size_t portion) -> absl::Status {
+                       KITH_RETURN_IF_ERROR(call_.Check());
+                       const size_t begin = portion * kRowsAtOnce;
+                       if (worker == 0) Report(phase, begin, rows_.size());
+                       const size_t end = std::min(begin + kRowsAtOnce, rows_.size());
+                       for (size_t i = begin; i < end; ++i) body(static_cast<uint32_t>(i));
+                       return absl::OkStatus();
+                     });
+}
+
+absl::Status Build::MakeGraph() {
+  const std::vector<const float*> sample = SampleRows();
+  const BuildCoder coder(index_.metric, index_.dimension, sample, *index_.kernels);
+  KITH_ASSIGN_OR_RETURN(HugeMemory codes, HugeMemory::Allocate(rows_.size() * coder.row_bytes()));
+  KITH_RETURN_IF_ERROR(ForEachRow(BuildPhase::kCodes, [&](uint32_t i) {
+    coder.Encode(rows_[i].values, codes.data() + i * coder.row_bytes());
+  }));
+  const GraphOptions options = {.m = options_.m,
+                                .ef_construction = options_.ef_construction,
+                                .threads = options_.threads,
+                                .builder = options_.builder};
+  KITH_ASSIGN_OR_RETURN(
+      graph_, BuildGraph({&coder, codes.data(), static_cast<uint32_t>(rows_.size())}, options,
+                         call_, [this](uint64_t done, uint64_t total) {
+                           Report(BuildPhase::kGraph, done, total);
+                         }));
+  return absl::OkStatus();
+}
+
+absl::Status Build::EncodeRows() {
+  book_ = CodeBook::Learn(options_.codes, index_.metric, index_.dimension, SampleRows(),
+                          *index_.kernels);
+  KITH_ASSIGN_OR_RETURN(codes_, HugeMemory::Allocate(rows_.size() * book_->row_bytes()));
+  return ForEachRow(BuildPhase::kCodes, [&](uint32_t node) {
+    book_->Encode(rows_[graph_.graph.slot(node)].values, codes_.data() + node * book_->row_bytes());
+  });
+}
+
+absl::Status Build::MeasureRecall() {
+  const SamplingInput input = {.options = index_,
+                               .coded = {&graph_.graph, &*book_, codes_.data()},
+                               .rows = rows_,
+                               .threads = options_.threads,
+                               .seed = options_.seed};
+  KITH_ASSIGN_OR_RETURN(curve_,
+                        MeasureRecallCurve(input, call_, [this](uint64_t done, uint64_t total) {
+                          Report(BuildPhase::kRecall, done, total);
+                        }));
+  return absl::OkStatus();
+}
+
+absl::Status Build::WriteGraph() {
+  const std::string book = book_->Serialize();
+  const std::string curve = curve_.Serialize();
+  const std::string ordinals = slots_.Offsets();
+  const std::string passages = slots_.Passages();
+  const std::string_view graph =
+      AsChars(std::as_const(graph_.image).bytes().first(graph_.graph.size_bytes()));
+  const std::string_view codes = AsChars(std::as_const(codes_).bytes());
+  const std::pair<SectionKind, std::string_view> sections[] = {
+      {SectionKind::kCodeBook, book},     {SectionKind::kRecall, curve},
+      {SectionKind::kOrdinals, ordinals}, {SectionKind::kPassages, passages},
+      {SectionKind::kGraph, graph},       {SectionKind::kCodes, codes}};
+  SegmentFileWriter writer(sinks_.graph);
+  SegmentHeader header = Header(SegmentFileKind::kGraph);
+  for (const auto& [kind, bytes] : sections) header.sections.push_back({kind, 0, bytes.size()});
+  KITH_RETURN_IF_ERROR(writer.Begin(std::move(header)));
+  Report(BuildPhase::kWrite, 0, rows_.size());
+  for (const auto& [kind, bytes] : sections) {
+    KITH_RETURN_IF_ERROR(call_.Check());
+    KITH_RETURN_IF_ERROR(writer.Append(bytes));
+  }
+  KITH_ASSIGN_OR_RETURN(built_.graph, writer.Finish());
+  Report(BuildPhase::kWrite, rows_.size(), rows_.size());
+  return absl::OkStatus();
+}
+
+constexpr uint64_t kFixedBytes = uint64_t{4} << 20;  // books, curves, scratch of threads
+constexpr uint64_t kSlotBytes = 8;                   // an ordinal and a passage number, at most
+
+GraphOptions GraphOptionsOf(const SegmentBuildOptions& options) {
+  return {.m = options.m, .ef_construction = options.ef_construction, .threads = options.threads};
+}
+
+}  // namespace
+
+absl::StatusOr<SegmentBuilt> BuildSegment(const IndexOptions& index,
+                                          std::span<const SegmentView> inputs,
+                                          const SegmentBuildOptions& options,
+                                          const SegmentSinks& sinks, const Call& call,
+                                          const BuildProgress& progress) {
+  return Build(index, inputs, options, sinks, call, progress).Run();
+}
+
+uint64_t EstimateBuildBytes(const IndexOptions& index, const SegmentBuildOptions& options,
+                            uint64_t rows) {
+  // A pointer and a norm, and what the slots are made of, twice while they are put together.
+  const uint64_t kept = rows * (sizeof(ExactRow) + 2 * kSlotBytes);
+  const uint64_t build_row = (index.dimension + 31) / 32 * 32 + 32;  // see BuildCoder::row_bytes
+  const uint64_t graph =
+      rows * build_row + EstimateGraphBuildBytes(rows, build_row, GraphOptionsOf(options));
+  const uint64_t codes = EstimateGraphBytes(rows, options.m) +
+                         rows * CodeBook::RowBytes(options.codes, index.metric, index.dimension) +
+                         options.threads * rows * sizeof(uint32_t);  // visited marks of walks
+  return kept + std::max(graph, codes) + kFixedBytes;
+}
+
+uint64_t EstimateResidentBytes(const IndexOptions& index, const SegmentBuildOptions& options,
+                               uint64_t rows) {
+  const uint64_t checksums =
+      rows * ExactRows::RowBytes(index.metric, index.dimension) / kBlockBytes * 9;
+  return EstimateGraphBytes(rows, options.m) +
+         rows * (CodeBook::RowBytes(options.codes, index.metric, index.dimension) + kSlotBytes) +
+         checksums + kHeaderBytes * index.dimension / 128 + kHeaderBytes * 8;
+}
+
+uint64_t EstimateFileBytes(const IndexOptions& index, const SegmentBuildOptions& options,
+                           uint64_t rows) {
+  return EstimateResidentBytes(index, options, rows) +
+         rows * ExactRows::RowBytes(index.metric, index.dimension) + 2 * kHeaderBytes;
+}
+
+}  // namespace kith::index
