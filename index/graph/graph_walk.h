@@ -68,10 +68,13 @@ class GraphWalk {
   void Descend(const Graph& graph, const Score& score, const Allow& allow);
   template <typename Score, typename Allow>
   void Expand(const Graph& graph, uint32_t node, const Score& score, const Allow& allow);
+  template <typename Score, typename Allow>
+  void Take(uint32_t count, const Score& score, const Allow& allow);
 
   VisitedSet visited_;
   WalkPool pool_;
   std::array<uint32_t, Graph::kMaxDegree> nodes_;
+  std::array<uint32_t, Graph::kMaxDegree> numbers_;  // of nodes_, on the level of the descent
   std::array<float, Graph::kMaxDegree> scores_;
 
   std::span<const Found> found_;
@@ -102,38 +105,39 @@ absl::Status GraphWalk::Run(const Graph& graph, const Score& score, const WalkOp
   return absl::OkStatus();
 }
 
-// Greedily down the upper levels. Every node that was the nearest of a level enters the pool, the
-// entry among them: so a walk with a pool as large as the graph meets all that the entry reaches.
+// Greedily down the upper levels. No node is scored twice, on whatever levels it is met: of those
+// scored before, none is nearer than where the descent stands. All of them enter the pool, the
+// entry too, so that a walk with a pool as large as the graph meets all that the entry reaches.
 template <typename Score, typename Allow>
 void GraphWalk::Descend(const Graph& graph, const Score& score, const Allow& allow) {
   const std::span<const Graph::Level> levels = graph.levels();
   const uint32_t degree = graph.upper_degree();
   uint32_t current = graph.entry();
-  uint32_t node = levels.empty() ? current : levels.back().node[current];
-  float nearest;
-  score(&node, 1, &nearest);
-  distances_ += 1;
-  visited_.Insert(node);
-  pool_.Push({nearest, node}, allow);
+  nodes_[0] = levels.empty() ? current : levels.back().node[current];
+  visited_.Insert(nodes_[0]);
+  Take(1, score, allow);
+  float nearest = scores_[0];
   for (size_t l = levels.size(); l-- > 0;) {
     const Graph::Level& level = levels[l];
-    const uint32_t before = node;
     for (bool closer = true; closer;) {
       closer = false;
       const uint32_t* neighbours = level.neighbours + size_t{current} * degree;
-      for (uint32_t i = 0; i < degree; ++i) nodes_[i] = level.node[neighbours[i]];
-      score(nodes_.data(), degree, scores_.data());
-      distances_ += degree;
+      uint32_t count = 0;
       for (uint32_t i = 0; i < degree; ++i) {
+        nodes_[count] = level.node[neighbours[i]];
+        numbers_[count] = neighbours[i];
+        count += visited_.Insert(nodes_[count]) ? 1 : 0;
+      }
+      if (count == 0) break;
+      Take(count, score, allow);
+      for (uint32_t i = 0; i < count; ++i) {
         if (scores_[i] < nearest) {
           nearest = scores_[i];
-          current = neighbours[i];
+          current = numbers_[i];
           closer = true;
         }
       }
     }
-    node = level.node[current];
-    if (node != before && visited_.Insert(node)) pool_.Push({nearest, node}, allow);
     current = level.down[current];
   }
 }
@@ -142,19 +146,20 @@ template <typename Score, typename Allow>
 void GraphWalk::Expand(const Graph& graph, uint32_t node, const Score& score, const Allow& allow) {
   const uint32_t* neighbours = graph.neighbours(node);
   const uint32_t degree = graph.degree();
-  uint32_t count = 0;
-  for (uint32_t i = 0; i < degree; ++i) {
-    const uint32_t neighbour = neighbours[i];
-    nodes_[count] = neighbour;
-    count += visited_.Insert(neighbour) ? 1 : 0;
-  }
-  if (count == 0) return;
+  const uint32_t count = visited_.InsertAll(neighbours, degree, nodes_.data());
   // Most likely the next one to be expanded.
   if (pool_.HasUnexpanded()) {
     const auto* next = reinterpret_cast<const char*>(graph.neighbours(pool_.PeekNearest()));
-    for (uint32_t byte = 0; byte < degree * sizeof(uint32_t); byte += 64)
+    for (uint32_t byte = 0; byte < degree * sizeof(uint32_t); byte += 64) {
       __builtin_prefetch(next + byte);
+    }
   }
+  if (count > 0) Take(count, score, allow);
+}
+
+// Scores nodes_[0..count) and merges them into the pool.
+template <typename Score, typename Allow>
+void GraphWalk::Take(uint32_t count, const Score& score, const Allow& allow) {
   score(nodes_.data(), count, scores_.data());
   distances_ += count;
   for (uint32_t i = 0; i < count; ++i) {

@@ -69,11 +69,12 @@ absl::StatusOr<GraphDraft> BuildByHnswlib(const BuildRows& rows, const GraphOpti
     Hnsw hnsw(&space, rows.count, options.m, options.ef_construction);
     // The first row goes in alone: it becomes the entry of all others.
     hnsw.addPoint(rows.codes, 0);
-    KITH_RETURN_IF_ERROR(ForEachRow(
-        rows.count - 1, options.threads, call, progress, [&](uint32_t before, uint32_t /*thread*/) {
-          const uint32_t row = before + 1;
-          hnsw.addPoint(rows.codes + size_t{row} * rows.coder->row_bytes(), row);
-        }));
+    KITH_RETURN_IF_ERROR(ForEachRow(rows.count - 1, 1, options.threads, call, progress,
+                                    [&](uint32_t before, uint32_t /*thread*/) {
+                                      const uint32_t row = before + 1;
+                                      hnsw.addPoint(
+                                          rows.codes + size_t{row} * rows.coder->row_bytes(), row);
+                                    }));
     return DraftOf(hnsw, options.m);
   } catch (...) {
     return CurrentException();

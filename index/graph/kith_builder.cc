@@ -10,6 +10,10 @@
 // - Levels are drawn before anything is inserted, and the highest row goes in first: the entry
 // never
 //   changes, and nothing guards it.
+// - Rows on upper levels, a random sample, go in first and make the levels complete. All others
+// follow
+//   in the order of the graph, not of ordinals: sorted by where their descent ends, so that a row's
+//   search finds in the caches what the search before it has read.
 // - Searches take no lock. Every list has its full length at all times and is read by relaxed
 // atomic
 //   loads: what a reader sees while a writer is at work is some mixture of old and new links, each
@@ -21,6 +25,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <thread>
@@ -89,15 +94,54 @@ class KithBuilder {
 
   absl::StatusOr<GraphDraft> Run(const Call& call, const GraphProgress& progress) {
     KITH_ASSIGN_OR_RETURN(distances_, HugeMemory::Allocate(draft_.level0.size_bytes()));
-    KITH_RETURN_IF_ERROR(ForEachRow(rows_.count, options_.threads, call, progress,
-                                    [this](uint32_t row, uint32_t thread) {
-                                      // The entry is there from the beginning.
-                                      if (row != draft_.entry) Insert(row, scratch_[thread]);
-                                    }));
+    std::vector<uint32_t> upper;
+    std::vector<Arrival> others;
+    for (uint32_t row = 0; row < rows_.count; ++row) {
+      // The entry is there from the beginning.
+      if (row == draft_.entry) continue;
+      if (draft_.levels[row] > 0) {
+        upper.push_back(row);
+      } else {
+        others.push_back({.row = row, .start = {}, .rank = 0});
+      }
+    }
+    const auto for_each = [&](size_t count, uint32_t run, const GraphProgress& report,
+                              const std::function<void(uint32_t, uint32_t)>& work) {
+      return ForEachRow(static_cast<uint32_t>(count), run, options_.threads, call, report, work);
+    };
+    KITH_RETURN_IF_ERROR(for_each(upper.size(), 1, {}, [&](uint32_t i, uint32_t thread) {
+      Insert(upper[i], scratch_[thread]);
+    }));
+    const std::vector<uint32_t> ranks = RankUpperRows();
+    KITH_RETURN_IF_ERROR(for_each(others.size(), kRun, {}, [&](uint32_t i, uint32_t thread) {
+      Arrival& arrival = others[i];
+      arrival.start = DescendTo(0, arrival.row, scratch_[thread]);
+      arrival.rank = ranks[arrival.start.node];
+    }));
+    std::stable_sort(others.begin(), others.end(),
+                     [](const Arrival& a, const Arrival& b) { return a.rank < b.rank; });
+    KITH_RETURN_IF_ERROR(for_each(
+        others.size(), kRun,
+        [&](uint64_t done, uint64_t) {
+          if (progress) progress(upper.size() + done, rows_.count);
+        },
+        [&](uint32_t i, uint32_t thread) {
+          InsertOn(0, others[i].row, others[i].start, scratch_[thread]);
+        }));
     return std::move(draft_);
   }
 
  private:
+  // Consecutive rows that a thread takes: near each other, they should not go in at the same time.
+  static constexpr uint32_t kRun = 128;
+
+  // A row of level 0 alone, on its way in.
+  struct Arrival {
+    uint32_t row;
+    Found start;    // where its descent ended
+    uint32_t rank;  // of that row in the graph's order
+  };
+
   struct Scratch {
     VisitedSet visited;
     WalkPool pool;
@@ -128,20 +172,47 @@ class KithBuilder {
   const std::byte* Code(uint32_t row) const { return rows_.codes + size_t{row} * row_bytes_; }
 
   void Insert(uint32_t row, Scratch& scratch) {
-    const uint32_t top = draft_.levels[draft_.entry];
     const uint32_t own = draft_.levels[row];
+    Found nearest = DescendTo(own, row, scratch);
+    for (uint32_t level = own + 1; level-- > 0;) nearest = InsertOn(level, row, nearest, scratch);
+  }
+
+  // Where a row's search on `level` begins.
+  Found DescendTo(uint32_t level, uint32_t row, Scratch& scratch) {
     Found nearest = {rows_.coder->Distance(Code(row), Code(draft_.entry)), draft_.entry};
-    for (uint32_t level = top; level > own; --level)
-      nearest = Descend(row, nearest, level, scratch);
-    for (uint32_t level = own + 1; level-- > 0;) {
-      const std::span<const Found> found = SearchLevel(row, nearest, level, scratch);
-      nearest = found.front();
-      Select(row, found, scratch);
-      SetLinks(row, level, scratch.selected);
-      for (const Found& link : scratch.selected) {
-        AddLink(link.node, {link.distance, row}, level, scratch);
-      }
+    for (uint32_t above = draft_.levels[draft_.entry]; above > level; --above) {
+      nearest = Descend(row, nearest, above, scratch);
     }
+    return nearest;
+  }
+
+  // Links the row on one level, both ways. Returns the nearest row found.
+  Found InsertOn(uint32_t level, uint32_t row, Found start, Scratch& scratch) {
+    const std::span<const Found> found = SearchLevel(row, start, level, scratch);
+    Select(found, scratch);
+    SetLinks(row, level, scratch.selected);
+    for (const Found& link : scratch.selected) {
+      AddLink(link.node, {link.distance, row}, level, scratch);
+    }
+    return found.front();
+  }
+
+  // Breadth first over level 1, which is complete: near rows have near ranks. Only of rows on it.
+  std::vector<uint32_t> RankUpperRows() const {
+    std::vector<uint32_t> ranks(rows_.count, UINT32_MAX);
+    std::vector<uint32_t> queue;
+    const auto visit = [&](uint32_t row) {
+      if (ranks[row] != UINT32_MAX) return;
+      ranks[row] = static_cast<uint32_t>(queue.size());
+      queue.push_back(row);
+    };
+    if (draft_.levels[draft_.entry] == 0) return ranks;
+    visit(draft_.entry);
+    for (size_t i = 0; i < queue.size(); ++i) {
+      const uint32_t* links = draft_.UpperLinks(queue[i], 1);
+      for (uint32_t j = 0; j < draft_.m; ++j) visit(links[j]);
+    }
+    return ranks;
   }
 
   // Greedily to the row of the level that is nearest.
@@ -173,11 +244,11 @@ class KithBuilder {
     pool.Push(start, AllNodes{});
     while (pool.HasUnexpanded()) {
       const Links links = LinksOf(pool.TakeNearest(), level);
-      uint32_t count = 0;
-      for (uint32_t i = 0; i < links.capacity; ++i) {
-        scratch.ids[count] = LoadLink(links.ids[i]);
-        count += visited.Insert(scratch.ids[count]) ? 1 : 0;
-      }
+      for (uint32_t i = 0; i < links.capacity; ++i) scratch.ids[i] = LoadLink(links.ids[i]);
+      const uint32_t count =
+          visited.InsertAll(scratch.ids.data(), links.capacity, scratch.ids.data());
+      // Most likely the next one to be expanded.
+      if (pool.HasUnexpanded()) Prefetch(LinksOf(pool.PeekNearest(), level));
       if (count == 0) continue;
       rows_.coder->Distances(Code(row), rows_.codes, scratch.ids.data(), count,
                              scratch.distances.data());
@@ -190,9 +261,15 @@ class KithBuilder {
     return pool.Finish(AllNodes{});
   }
 
+  static void Prefetch(const Links& links) {
+    for (uint32_t i = 0; i < links.capacity; i += 64 / sizeof(uint32_t)) {
+      __builtin_prefetch(links.ids + i);
+    }
+  }
+
   // The heuristic of the paper (algorithm 4): a candidate is taken unless one taken before is
   // nearer to it than the row itself. At most m are taken.
-  void Select(uint32_t /*row*/, std::span<const Found> candidates, Scratch& scratch) {
+  void Select(std::span<const Found> candidates, Scratch& scratch) {
     std::vector<Found>& selected = scratch.selected;
     selected.clear();
     for (const Found& candidate : candidates) {
@@ -275,6 +352,7 @@ absl::StatusOr<GraphDraft> BuildByKith(const BuildRows& rows, const GraphOptions
     std::vector<uint8_t> levels(rows.count);
     for (uint32_t row = 0; row < rows.count; ++row) levels[row] = DrawLevel(row, options.m);
     KITH_ASSIGN_OR_RETURN(GraphDraft draft, GraphDraft::Make(options.m, std::move(levels)));
+    if (rows.count <= 1) return draft;
     return KithBuilder(rows, options, std::move(draft)).Run(call, progress);
   } catch (...) {
     return CurrentException();

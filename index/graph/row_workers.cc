@@ -1,5 +1,6 @@
 #include "index/graph/row_workers.h"
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
@@ -17,9 +18,9 @@ constexpr uint32_t kRowsPerCheck = 64;
 
 class Workers {
  public:
-  Workers(uint32_t count, const Call& call, const GraphProgress& progress,
+  Workers(uint32_t count, uint32_t run, const Call& call, const GraphProgress& progress,
           const std::function<void(uint32_t, uint32_t)>& work)
-      : count_(count), call_(call), progress_(progress), work_(work) {}
+      : count_(count), run_(run), call_(call), progress_(progress), work_(work) {}
 
   absl::Status Run(uint32_t threads) {
     std::vector<std::thread> helpers;
@@ -36,13 +37,20 @@ class Workers {
  private:
   void Work(uint32_t thread) {
     try {
-      for (uint32_t done = 0; !failed_.load(std::memory_order_relaxed); ++done) {
-        const uint64_t row = next_.fetch_add(1, std::memory_order_relaxed);
-        if (row >= count_) return;
-        work_(static_cast<uint32_t>(row), thread);
-        if (done % kRowsPerCheck != 0) continue;
-        if (absl::Status status = call_.Check(); !status.ok()) Fail(std::move(status));
-        if (thread == 0 && progress_) progress_(row + 1, count_);
+      uint32_t done = 0;
+      while (!failed_.load(std::memory_order_relaxed)) {
+        const uint64_t begin = next_.fetch_add(run_, std::memory_order_relaxed);
+        if (begin >= count_) return;
+        const uint64_t end = std::min<uint64_t>(begin + run_, count_);
+        for (uint64_t row = begin; row < end; ++row) {
+          work_(static_cast<uint32_t>(row), thread);
+          if (done++ % kRowsPerCheck != 0) continue;
+          if (absl::Status status = call_.Check(); !status.ok()) {
+            Fail(std::move(status));
+            return;
+          }
+          if (thread == 0 && progress_) progress_(row + 1, count_);
+        }
       }
     } catch (...) {
       Fail(CurrentException());
@@ -56,6 +64,7 @@ class Workers {
   }
 
   const uint32_t count_;
+  const uint32_t run_;
   const Call& call_;
   const GraphProgress& progress_;
   const std::function<void(uint32_t, uint32_t)>& work_;
@@ -83,10 +92,10 @@ absl::Status CurrentException() {
   }
 }
 
-absl::Status ForEachRow(uint32_t count, uint32_t threads, const Call& call,
+absl::Status ForEachRow(uint32_t count, uint32_t run, uint32_t threads, const Call& call,
                         const GraphProgress& progress,
                         const std::function<void(uint32_t, uint32_t)>& work) {
-  return Workers(count, call, progress, work).Run(threads);
+  return Workers(count, run, call, progress, work).Run(threads);
 }
 
 }  // namespace kith::index

@@ -23,10 +23,22 @@ class VisitedSet {
   }
 
   // Puts the node in; false when it was in.
-  bool Insert(uint32_t node) {
-    const bool fresh = epochs_[node] != epoch_;
-    epochs_[node] = epoch_;
-    return fresh;
+  bool Insert(uint32_t node) { return InsertAll(&node, 1, &node) == 1; }
+
+  // Puts all nodes in, and writes those that were not in to `fresh`, whose length it returns.
+  // `fresh` has room for all of them and may be `nodes`. Marks and epoch stand in registers: bytes
+  // may alias anything, and would be read anew for every node.
+  uint32_t InsertAll(const uint32_t* nodes, uint32_t count, uint32_t* fresh) {
+    uint8_t* const marks = epochs_.data();
+    const uint8_t epoch = epoch_;
+    uint32_t fresh_count = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+      const uint32_t node = nodes[i];
+      fresh[fresh_count] = node;
+      fresh_count += marks[node] != epoch ? 1 : 0;
+      marks[node] = epoch;
+    }
+    return fresh_count;
   }
 
  private:

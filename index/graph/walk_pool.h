@@ -46,18 +46,7 @@ class WalkPool {
   template <typename Allow>
   void Push(Found item, const Allow& allow) {
     Found* const begin = items_.data();
-    size_t at = size_;
-    {
-      size_t low = 0;
-      while (low < at) {
-        const size_t middle = (low + at) / 2;
-        if (begin[middle].distance <= item.distance) {
-          low = middle + 1;
-        } else {
-          at = middle;
-        }
-      }
-    }
+    const size_t at = PlaceOf(item.distance);
     std::memmove(begin + at + 1, begin + at, (size_ - at) * sizeof(Found));
     begin[at] = item;
     ++size_;
@@ -101,6 +90,19 @@ class WalkPool {
   }
 
  private:
+  // Behind all that are not farther. Without branches that depend on distances, which no processor
+  // could foresee.
+  size_t PlaceOf(float distance) const {
+    if (size_ == 0) return 0;
+    const Found* place = items_.data();
+    for (size_t length = size_; length > 1;) {
+      const size_t half = length / 2;
+      place += place[half - 1].distance <= distance ? half : 0;
+      length -= half;
+    }
+    return static_cast<size_t>(place - items_.data()) + (place->distance <= distance ? 1 : 0);
+  }
+
   static constexpr uint32_t kExpanded = uint32_t{1} << 31;
   static constexpr uint32_t kRefusedPerAllowed = 4;
   static constexpr uint32_t kMoreRefused = 256;
