@@ -10,6 +10,7 @@
 #include "index/codes/code_layout.h"
 #include "index/codes/code_levels.h"
 #include "index/codes/code_query.h"
+#include "index/codes/lanes.h"
 
 namespace kith::index {
 namespace {
@@ -51,13 +52,15 @@ CodeBook::CodeBook(CodeKind kind, Metric metric, uint32_t dimension)
     : kind_(kind),
       metric_(metric),
       dimension_(dimension),
+      padded_(PaddedTo(dimension, kBlock)),
       code_bytes_(LayoutOf(kind, metric, dimension).code_bytes),
       addend_offset_(LayoutOf(kind, metric, dimension).addend_offset),
       row_bytes_(LayoutOf(kind, metric, dimension).row_bytes),
-      mean_(dimension, 0.0f),
-      low_(dimension, 0.0f),
-      step_(dimension, 0.0f),
-      inverse_step_(dimension, 0.0f) {}
+      origin_(padded_, 0.0f),
+      mean_(padded_, 0.0f),
+      low_(padded_, 0.0f),
+      step_(padded_, 0.0f),
+      inverse_step_(padded_, 0.0f) {}
 
 size_t CodeBook::RowBytes(CodeKind kind, Metric metric, uint32_t dimension) {
   return LayoutOf(kind, metric, dimension).row_bytes;
@@ -84,45 +87,47 @@ void CodeBook::LearnUnit(std::span<const float* const> sample) {
   const double share = 1 / static_cast<double>(sample.size());
   std::vector<double> mean(dimension_, 0.0);
   for (const float* row : sample) {
-    const double scale = RowScale(row) * share;
+    const double scale = metric_ == Metric::kCosine ? RowScale(row) * share : share;
     for (uint32_t i = 0; i < dimension_; ++i) mean[i] += row[i] * scale;
   }
+  if (metric_ == Metric::kL2) {
+    for (uint32_t i = 0; i < dimension_; ++i) origin_[i] = static_cast<float>(mean[i]);
+  }
   if (metric_ != Metric::kCosine) {
-    double mean_square = 0;
-    for (const double m : mean) mean_square += m * m;
     double square = 0;
+    double mean_square = 0;
+    for (uint32_t i = 0; i < dimension_; ++i) mean_square += mean[i] * mean[i];
     for (const float* row : sample) {
       for (uint32_t i = 0; i < dimension_; ++i) {
-        const double x = metric_ == Metric::kL2 ? row[i] - mean[i] : row[i];
+        const double x = row[i] - origin_[i];
         square += x * x * share;
       }
     }
-    // Rows that are all alike, or differ by rounding alone, leave nothing to count in but their
-    // norm.
-    if (square <= mean_square * 1e-16) square = mean_square;
+    // Rows that are all alike leave nothing to count in but their own norm.
+    if (square == 0) square = mean_square;
     if (square > 0) unit_ = std::sqrt(square);
   }
-  for (uint32_t i = 0; i < dimension_; ++i) {
-    mean_[i] = static_cast<float>(std::clamp(mean[i] / unit_, -kMaxUnits, kMaxUnits));
+  if (metric_ != Metric::kL2) {
+    for (uint32_t i = 0; i < dimension_; ++i) {
+      mean_[i] = static_cast<float>(std::clamp<double>(mean[i] / unit_, -kMaxUnits, kMaxUnits));
+    }
   }
 }
 
 void CodeBook::LearnSteps(std::span<const float* const> sample) {
   if (kind_ == CodeKind::kF32) {
-    std::fill(step_.begin(), step_.end(), 1.0f);
+    std::fill_n(step_.begin(), dimension_, 1.0f);
     return;
   }
-  std::vector<double> scales(sample.size());
-  for (size_t r = 0; r < sample.size(); ++r) scales[r] = RowScale(sample[r]);
+  std::vector<Factors> scales;
+  for (const float* row : sample) scales.push_back(SplitFactor(RowScale(row)));
   constexpr uint32_t kTogether = 16;  // components: a cache line of every row
   std::vector<float> columns(kTogether * sample.size());
   for (uint32_t begin = 0; begin < dimension_; begin += kTogether) {
     const uint32_t end = std::min(dimension_, begin + kTogether);
     for (size_t r = 0; r < sample.size(); ++r) {
       for (uint32_t i = begin; i < end; ++i) {
-        const double x = sample[r][i] * scales[r] - mean_[i];
-        columns[(i - begin) * sample.size() + r] =
-            static_cast<float>(std::clamp(x, -kMaxUnits, kMaxUnits));
+        columns[(i - begin) * sample.size() + r] = InUnits(sample[r], scales[r], i);
       }
     }
     for (uint32_t i = begin; i < end; ++i) {

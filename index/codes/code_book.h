@@ -21,6 +21,7 @@
 #ifndef KITH_INDEX_CODES_CODE_BOOK_H_
 #define KITH_INDEX_CODES_CODE_BOOK_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -30,6 +31,8 @@
 
 #include "absl/status/statusor.h"
 #include "index/codes/code_kind.h"
+#include "index/codes/code_layout.h"
+#include "index/codes/lanes.h"
 #include "index/kernels/kernels.h"
 #include "index/metric.h"
 
@@ -73,27 +76,35 @@ class CodeBook {
   void LearnErrors(std::span<const float* const> sample, const Kernels& kernels);
   void SetInverses();
   double RowScale(const float* row) const;
-  void EncodeLevels(const float* row, uint8_t* code) const;
-  void EncodeFloats(const float* row, uint8_t* code) const;
-  void PutAddend(double square, uint8_t* code) const;
+  float InUnits(const float* row, Factors scale, size_t i) const {
+    const float r = (row[i] - origin_[i]) * scale.first * scale.second - mean_[i];
+    return std::min(std::max(r, -kMaxUnits), kMaxUnits);
+  }
+  void ToUnits(const float* row, float* units) const;
+  void EncodeLevels(const float* units, uint8_t* bytes) const;
+  void EncodeFloats(const float* units, uint8_t* bytes) const;
   double ExactScore(const float* a, const float* b, const Kernels& kernels) const;
 
   CodeKind kind_;
   Metric metric_;
   uint32_t dimension_;
+  size_t padded_;         // dimension_ up to whole blocks (lanes.h)
   size_t code_bytes_;     // of row_bytes_, without the addend
   size_t addend_offset_;  // of a row's squared norm, under l2; 0: there is none
   size_t row_bytes_;
 
-  // With u = unit_ (1 under cosine) and m the sample's mean over u, a component x_i is coded as
-  // that of r_i = x_i / u - m_i: low_i + step_i c_i is near r_i.
+  // A component x_i is coded as that of r_i: x_i = origin_i + unit (mean_i + r_i), the unit being
+  // |x| under cosine, and low_i + step_i c_i is near r_i. Under l2 all is seen from the sample's
+  // mean as it is, subtracted before anything is rounded; otherwise the mean only centres the
+  // levels.
   double unit_ = 1;                  // typical norm of a row (of x - m, under l2)
   float error_floor_ = 0;            // for CodeQuery::Reach: errors of a row's distance to itself,
   float error_spread_ = 0;           // and what those to other rows have over it
-  std::vector<float> mean_;          // [dimension]
-  std::vector<float> low_;           // [dimension]; zeros for floats
-  std::vector<float> step_;          // [dimension]; 0: the component is constant
-  std::vector<float> inverse_step_;  // [dimension]; 0 where step_ is
+  std::vector<float> origin_;        // [padded_]; the sample's mean under l2, else zeros
+  std::vector<float> mean_;          // [padded_]
+  std::vector<float> low_;           // [padded_]; zeros for floats
+  std::vector<float> step_;          // [padded_]; 0: the component is constant
+  std::vector<float> inverse_step_;  // [padded_]; 0 where step_ is
 };
 
 }  // namespace kith::index

@@ -1,7 +1,10 @@
 // The bytes of a code book, all little-endian; changed together with docs/formats/segment.md:
 //
-//   version u32 | kind u32 | metric u32 | dimension u32 | unit f64 | error floor f32 | error spread
-//   f32 mean f32 [dimension] | low f32 [dimension] | step f32 [dimension]
+//   version u32 | kind u32 | metric u32 | dimension u32
+//   unit f64 | error floor f32 | error spread f32
+//   origin (l2) or mean (cosine, dot) f32 [dimension]
+//   low f32 [dimension]
+//   step f32 [dimension]
 
 #include <bit>
 #include <cmath>
@@ -59,8 +62,9 @@ std::string CodeBook::Serialize() const {
   Put(std::bit_cast<uint64_t>(unit_), 8, bytes);
   Put(error_floor_, bytes);
   Put(error_spread_, bytes);
-  for (const std::vector<float>* values : {&mean_, &low_, &step_}) {
-    for (const float value : *values) Put(value, bytes);
+  for (const std::vector<float>* values :
+       {metric_ == Metric::kL2 ? &origin_ : &mean_, &low_, &step_}) {
+    for (uint32_t i = 0; i < dimension_; ++i) Put((*values)[i], bytes);
   }
   return bytes;
 }
@@ -91,13 +95,14 @@ absl::StatusOr<CodeBook> CodeBook::Parse(std::string_view bytes) {
     *error = TakeFloat(bytes);
     if (!IsWithin(*error, 0, kMaxUnits)) return Damaged("error of distances {}", *error);
   }
-  for (std::vector<float>* values : {&book.mean_, &book.low_, &book.step_}) {
-    const double least = values == &book.step_ ? 0 : -kMaxUnits;
-    for (float& value : *values) {
-      value = TakeFloat(bytes);
-      if (!IsWithin(value, least, kMaxUnits)) {
-        return Damaged("component {} is {}", &value - values->data(), value);
-      }
+  std::vector<float>* const centre = book.metric_ == Metric::kL2 ? &book.origin_ : &book.mean_;
+  for (std::vector<float>* values : {centre, &book.low_, &book.step_}) {
+    const double most = values == &book.origin_ ? kGreatestUnit : kMaxUnits;
+    const double least = values == &book.step_ ? 0 : -most;
+    for (uint32_t i = 0; i < book.dimension_; ++i) {
+      const float value = TakeFloat(bytes);
+      if (!IsWithin(value, least, most)) return Damaged("component {} is {}", i, value);
+      (*values)[i] = value;
     }
   }
   book.SetInverses();

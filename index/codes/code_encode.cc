@@ -1,67 +1,97 @@
 // CodeBook::Encode. For the idea of balanced rounding see code_book.h; the choice here is greedy: a
-// component that goes to its second nearest level costs step (step - 2 |e|) of squared error and
-// turns the row's error by step |x_i| along the row, so those with the least (step - 2 |e|) / |x_i|
-// go first, until no further one brings the error nearer to a right angle. A row of 384 components
-// needs about ten, all of them almost half-way between two levels.
+// component that goes to its second nearest level costs step^2 (1 - 2 |e|) of squared error, with e
+// its error in steps, and turns the row's error by step |x| along the row. So those with the least
+// (1 - 2 |e|) / |x| go first, until no further one brings the error nearer to a right angle. A row
+// of 384 components needs about ten, all of them almost half-way between two levels.
+//
+// Which those are is found without sorting all: if errors are spread evenly, half of the components
+// turn the right way and a share of |x| t of them costs less than t, so that those below
+// t = 2 |along| / sum(x^2 step) turn as much as is needed. Twice that many are looked at, and four
+// times as far again in the rare case that it was not enough.
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <functional>
-#include <utility>
 
 #include "index/codes/code_book.h"
 #include "index/codes/code_layout.h"
 #include "index/codes/half.h"
+#include "index/codes/lanes.h"
 
 namespace kith::index {
 namespace {
 
-// Candidates that would turn the error too far are passed over; after so many the rest is left.
-constexpr int kMostPassedOver = 16;
+// Adding and subtracting 1.5 * 2^23 rounds to an integer, half to even.
+constexpr float kRounder = 12582912.0f;
 
-float InUnits(float x, double scale, float mean) {
-  return static_cast<float>(std::clamp(x * scale - mean, -kMaxUnits, kMaxUnits));
-}
+constexpr float kNever = 3e38f;
 
-// A row on its way to codes.
-struct Rounding {
-  std::array<float, kMaxDimension> axis;  // along which the error must vanish
-  std::array<float, kMaxDimension>
-      error;  // of the code as it is, in steps: -0.5..0.5 unless clipped
-  std::array<uint8_t, kMaxDimension> code;
+// Components that would cost more per unit turned are left as they are; the least is where a search
+// for candidates begins at the latest.
+constexpr float kLeastCost = 1e-30f;
+constexpr float kMostCost = 1e18f;
+
+struct Candidate {
+  float cost;
+  uint32_t component;
+
+  bool operator<(const Candidate& other) const {
+    return cost != other.cost ? cost < other.cost : component < other.component;
+  }
 };
 
-using Candidate = std::pair<float, uint32_t>;  // cost, component
+// A row on its way to codes; components beyond the dimension have axis 0 and code 0.
+struct Rounding {
+  alignas(64) std::array<float, kMaxDimension> axis;   // along which the error must vanish
+  alignas(64) std::array<float, kMaxDimension> error;  // in steps; beyond +-0.5 only if clipped
+  alignas(64) std::array<float, kMaxDimension> code;
+  alignas(64) std::array<float, kMaxDimension> gap;  // 1 - 2 |error|; kNever: must not move
+};
 
-// `along` is the sum of axis_i step_i error_i, which is brought to 0.
-void Balance(std::span<const float> steps, int last_code, double along, Rounding& row) {
-  std::array<Candidate, kMaxDimension> candidates;
-  size_t count = 0;
+// A code that is too high goes down.
+float Move(float error) { return error > 0 ? -1.0f : 1.0f; }
+
+// Moves codes by one so that `along`, the sum of axis step error, comes near 0.
+void Balance(const float* steps, size_t n, float last_code, float along, Rounding& row) {
   const float sign = along > 0 ? 1.0f : -1.0f;
-  for (uint32_t i = 0; i < steps.size(); ++i) {
-    // A code that is too high goes down.
-    const int to = row.error[i] > 0 ? row.code[i] - 1 : row.code[i] + 1;
-    const bool turns = row.axis[i] * row.error[i] * sign > 0;
-    const float cost = (1 - 2 * std::fabs(row.error[i])) / std::fabs(row.axis[i]);
-    candidates[count] = {cost, i};
-    count += turns & (to >= 0) & (to <= last_code) & (steps[i] > 0) ? 1 : 0;
+  for (size_t i = 0; i < n; ++i) {
+    const float error = row.error[i];
+    const float to = row.code[i] + Move(error);
+    const bool turns = row.axis[i] * steps[i] * error * sign > 0;
+    const bool exists = (to >= 0) & (to <= last_code);
+    row.gap[i] = turns & exists ? 1 - 2 * std::fabs(error) : kNever;
   }
-  const auto begin = candidates.begin();
-  auto end = begin + count;
-  std::make_heap(begin, end, std::greater<>());
-  for (int passed_over = 0; begin != end && passed_over < kMostPassedOver; --end) {
-    std::pop_heap(begin, end, std::greater<>());
-    const uint32_t i = (end - 1)->second;
-    const int move = row.error[i] > 0 ? -1 : 1;
-    const double turned = along + move * double{row.axis[i]} * steps[i];
-    if (std::fabs(turned) < std::fabs(along)) {
-      along = turned;
-      row.code[i] = static_cast<uint8_t>(row.code[i] + move);
-    } else {
-      ++passed_over;
+  const float turn = SumOf(n, [&](size_t i) { return row.axis[i] * row.axis[i] * steps[i]; });
+  if (!(turn > 0) || along == 0) return;
+  std::array<Candidate, kMaxDimension> candidates;
+  float from = -1;
+  float limit = std::clamp(4 * std::fabs(along) / turn, kLeastCost, kMostCost);
+  for (bool enough = false; !enough && from < kMostCost;) {
+    size_t count = 0;
+    for (uint32_t i = 0; i < n; ++i) {
+      const float length = std::fabs(row.axis[i]);
+      candidates[count].component = i;
+      count += (row.gap[i] < limit * length) & (row.gap[i] >= from * length) ? 1 : 0;
     }
+    for (size_t c = 0; c < count; ++c) {
+      const uint32_t i = candidates[c].component;
+      candidates[c].cost = row.gap[i] / std::fabs(row.axis[i]);
+    }
+    std::sort(candidates.begin(), candidates.begin() + count);
+    for (size_t c = 0; c < count; ++c) {
+      const uint32_t i = candidates[c].component;
+      const float move = Move(row.error[i]);
+      const float turned = along + move * row.axis[i] * steps[i];
+      if (std::fabs(turned) >= std::fabs(along)) {
+        enough = true;  // but a smaller one may still fit
+        continue;
+      }
+      along = turned;
+      row.code[i] += move;
+    }
+    from = limit;
+    limit = std::min(4 * limit, kMostCost);
   }
 }
 
@@ -70,62 +100,70 @@ void Balance(std::span<const float> steps, int last_code, double along, Rounding
 void CodeBook::Encode(const float* row, std::byte* code) const {
   uint8_t* bytes = reinterpret_cast<uint8_t*>(code);
   std::memset(bytes, 0, row_bytes_);
+  alignas(64) std::array<float, kMaxDimension> units;
+  ToUnits(row, units.data());
   if (kind_ == CodeKind::kInt4 || kind_ == CodeKind::kInt8) {
-    EncodeLevels(row, bytes);
+    EncodeLevels(units.data(), bytes);
   } else {
-    EncodeFloats(row, bytes);
+    EncodeFloats(units.data(), bytes);
+  }
+  if (addend_offset_ != 0) {
+    const float addend = SumOf(padded_, [&](size_t i) { return units[i] * units[i]; });
+    std::memcpy(bytes + addend_offset_, &addend, sizeof addend);
   }
 }
 
-void CodeBook::EncodeLevels(const float* row, uint8_t* bytes) const {
+// r of code_book.h, zeros up to padded_.
+void CodeBook::ToUnits(const float* row, float* units) const {
+  const Factors scale = SplitFactor(RowScale(row));
+  for (size_t i = 0; i < dimension_; ++i) units[i] = InUnits(row, scale, i);
+  std::fill(units + dimension_, units + padded_, 0.0f);
+}
+
+void CodeBook::EncodeLevels(const float* units, uint8_t* bytes) const {
   Rounding rounding;
-  const double scale = RowScale(row);
   const float last_code = kind_ == CodeKind::kInt4 ? 15 : 255;
-  double square = 0;
-  double along = 0;
-  for (uint32_t i = 0; i < dimension_; ++i) {
-    const float r = InUnits(row[i], scale, mean_[i]);
-    const float position = (r - low_[i]) * inverse_step_[i];
-    const int nearest = static_cast<int>(std::clamp(position, 0.0f, last_code) + 0.5f);
-    rounding.code[i] = static_cast<uint8_t>(nearest);
-    rounding.error[i] = static_cast<float>(nearest) - position;
-    // Under l2 what matters of a query is q - m; otherwise q itself.
-    rounding.axis[i] = metric_ == Metric::kL2 ? r : r + mean_[i];
-    square += double{r} * r;
-    along += double{rounding.axis[i]} * step_[i] * rounding.error[i];
+  const float* low = low_.data();
+  const float* inverse_step = inverse_step_.data();
+  const float* mean = mean_.data();
+  const float* steps = step_.data();
+  const size_t n = padded_;
+  for (size_t i = 0; i < n; ++i) {
+    const float position = (units[i] - low[i]) * inverse_step[i];
+    const float inside = std::min(std::max(position, 0.0f), last_code);
+    const float nearest = (inside + kRounder) - kRounder;
+    rounding.code[i] = nearest;
+    rounding.error[i] = nearest - position;
+    rounding.axis[i] = units[i] + mean[i];
   }
-  Balance(step_, static_cast<int>(last_code), along, rounding);
-  if (kind_ == CodeKind::kInt4) {
-    for (uint32_t i = 0; i < dimension_; ++i) {
-      bytes[i / 2] = static_cast<uint8_t>(bytes[i / 2] | rounding.code[i] << (i % 2 * 4));
-    }
-  } else {
-    std::memcpy(bytes, rounding.code.data(), dimension_);
+  const float along =
+      SumOf(n, [&](size_t i) { return rounding.axis[i] * (rounding.error[i] * steps[i]); });
+  Balance(steps, n, last_code, along, rounding);
+  const float* codes = rounding.code.data();
+  if (kind_ == CodeKind::kInt8) {
+    for (size_t i = 0; i < n; ++i) bytes[i] = static_cast<uint8_t>(static_cast<int>(codes[i]));
+    return;
   }
-  PutAddend(square, bytes);
-}
-
-void CodeBook::EncodeFloats(const float* row, uint8_t* bytes) const {
-  const double scale = RowScale(row);
-  double square = 0;
-  for (uint32_t i = 0; i < dimension_; ++i) {
-    const float r = InUnits(row[i], scale, mean_[i]);
-    square += double{r} * r;
-    if (kind_ == CodeKind::kF16) {
-      const uint16_t half = ToHalf(std::clamp(r * inverse_step_[i], -kMaxHalf, kMaxHalf));
-      bytes[2 * i] = static_cast<uint8_t>(half);
-      bytes[2 * i + 1] = static_cast<uint8_t>(half >> 8);
-    } else {
-      std::memcpy(bytes + 4 * i, &r, sizeof r);
+  std::fill(rounding.code.begin() + n, rounding.code.begin() + PaddedTo(n, kInt4Run), 0.0f);
+  for (size_t run = 0; run < n; run += kInt4Run, bytes += kInt4Half) {
+    for (size_t i = 0; i < kInt4Half; ++i) {
+      // At most 15 + 16 * 15: exact.
+      bytes[i] =
+          static_cast<uint8_t>(static_cast<int>(codes[run + i] + 16 * codes[run + kInt4Half + i]));
     }
   }
-  PutAddend(square, bytes);
 }
 
-void CodeBook::PutAddend(double square, uint8_t* bytes) const {
-  if (addend_offset_ == 0) return;
-  const float addend = static_cast<float>(std::min(square, kMaxUnits * kMaxUnits));
-  std::memcpy(bytes + addend_offset_, &addend, sizeof addend);
+void CodeBook::EncodeFloats(const float* units, uint8_t* bytes) const {
+  if (kind_ == CodeKind::kF32) {
+    std::memcpy(bytes, units, dimension_ * sizeof(float));
+    return;
+  }
+  for (size_t i = 0; i < dimension_; ++i) {
+    const uint16_t half = ToHalf(std::clamp(units[i] * inverse_step_[i], -kMaxHalf, kMaxHalf));
+    bytes[2 * i] = static_cast<uint8_t>(half);
+    bytes[2 * i + 1] = static_cast<uint8_t>(half >> 8);
+  }
 }
 
 }  // namespace kith::index

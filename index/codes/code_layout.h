@@ -4,13 +4,15 @@
 //   cosine, dot:  | codes, zeros up to a multiple of 32 bytes |
 //   l2:           | codes | squared norm, float32 | zeros up to a multiple of 32 bytes |
 //
-// int4 has component 2j in the low half of byte j and 2j + 1 in the high half. Under l2 the norm
-// stands inside the bytes that kernels multiply, where these end late enough: weights are zero
+// int4 puts 64 components into 32 bytes: the first 32 in the low halves of the bytes, the others in
+// the high halves, so that both sides of a product are packed from runs of components. Under l2 the
+// norm stands inside the bytes that kernels multiply, where these end late enough: weights are zero
 // there. Not so for floats, since no weight makes up for a NaN; their codes are padded before it.
 
 #ifndef KITH_INDEX_CODES_CODE_LAYOUT_H_
 #define KITH_INDEX_CODES_CODE_LAYOUT_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -22,7 +24,7 @@ namespace kith::index {
 
 // Components are counted in the typical norm of a row, and kept within this: so no product of two
 // of them, nor a sum of products, leaves float32. A row so far out is near nothing.
-inline constexpr double kMaxUnits = 1e15;
+inline constexpr float kMaxUnits = 1e15f;
 
 // The typical norm itself: of vectors whose components are the least and the greatest of float32.
 inline constexpr double kLeastUnit = 1e-46;
@@ -35,6 +37,9 @@ constexpr size_t PaddedTo(size_t n, size_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
 
+inline constexpr size_t kInt4Half = 32;  // components in the halves of as many bytes
+inline constexpr size_t kInt4Run = 2 * kInt4Half;
+
 struct CodeLayout {
   size_t code_bytes;     // that the kernels multiply
   size_t addend_offset;  // of the squared norm; 0: there is none
@@ -46,7 +51,7 @@ constexpr CodeLayout LayoutOf(CodeKind kind, Metric metric, uint32_t dimension) 
   size_t padded = 0;  // so that kernels have no tail
   switch (kind) {
     case CodeKind::kInt4:
-      used = (size_t{dimension} + 1) / 2;
+      used = dimension / kInt4Run * kInt4Half + std::min(dimension % kInt4Run, kInt4Half);
       padded = PaddedTo(used, kRowPadding);
       break;
     case CodeKind::kInt8:

@@ -3,12 +3,16 @@
 // lowers the error; where it ends depends on the start, so several are tried, which clip the values
 // at different quantiles. One start spans them all: what a few far values cost is weighed, not
 // assumed.
+//
+// Values are sorted and their sums kept, so that a level's share of all sums is found by bisection:
+// a round takes levels * log(values) steps.
 
 #include "index/codes/code_levels.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <vector>
 
 #include "index/codes/code_layout.h"
 
@@ -16,7 +20,7 @@ namespace kith::index {
 namespace {
 
 constexpr double kClippedShares[] = {0, 0.002, 0.01, 0.05};
-constexpr int kRounds = 5;
+constexpr int kRounds = 6;
 
 struct Line {
   double low;
@@ -28,31 +32,62 @@ struct Fit {
   Line next;     // the least-squares line of its codes
 };
 
-Fit Assign(std::span<const float> values, const Line& line, int levels) {
-  const double inverse = 1 / line.step;
-  double n = 0, sum_c = 0, sum_cc = 0, sum_x = 0, sum_cx = 0, error = 0;
-  for (const float x : values) {
-    const double u = (x - line.low) * inverse + 0.5;
-    const double c = std::floor(std::clamp(u, 0.5, levels - 0.5));
-    const double e = x - (line.low + c * line.step);
-    error += e * e;
-    n += 1;
-    sum_c += c;
-    sum_cc += c * c;
-    sum_x += x;
-    sum_cx += c * x;
+class SortedValues {
+ public:
+  explicit SortedValues(std::span<float> values) : values_(values) {
+    std::sort(values.begin(), values.end());
+    middle_ = values[values.size() / 2];
+    sums_.reserve(values.size() + 1);
+    squares_.reserve(values.size() + 1);
+    sums_.push_back(0);
+    squares_.push_back(0);
+    for (const float value : values) {
+      const double x = value - middle_;  // what all have in common would drown the squares
+      sums_.push_back(sums_.back() + x);
+      squares_.push_back(squares_.back() + x * x);
+    }
   }
-  const double spread = n * sum_cc - sum_c * sum_c;
-  if (spread <= 0) return {error, line};
-  const double step = (n * sum_cx - sum_c * sum_x) / spread;
-  if (!(step > kLeastStep)) return {error, line};
-  return {error, {(sum_x - step * sum_c) / n, step}};
-}
+
+  Fit Assign(const Line& line, int levels) const {
+    double sum_c = 0, sum_cc = 0, sum_cx = 0, error = 0;
+    size_t begin = 0;
+    for (int c = 0; c < levels; ++c) {
+      const size_t end = c + 1 == levels ? values_.size() : Below(line.low + (c + 0.5) * line.step);
+      if (end <= begin) continue;
+      const double n = static_cast<double>(end - begin);
+      const double x = sums_[end] - sums_[begin];
+      const double level = line.low + c * line.step - middle_;
+      error += squares_[end] - squares_[begin] - 2 * level * x + n * level * level;
+      sum_c += n * c;
+      sum_cc += n * c * c;
+      sum_cx += x * c;
+      begin = end;
+    }
+    const double n = static_cast<double>(values_.size());
+    const double spread = n * sum_cc - sum_c * sum_c;
+    if (spread <= 0) return {error, line};
+    const double step = (n * sum_cx - sum_c * sums_.back()) / spread;
+    if (!(step >= kLeastStep)) return {error, line};
+    return {error, {middle_ + (sums_.back() - step * sum_c) / n, step}};
+  }
+
+ private:
+  // How many values are below `bound`.
+  size_t Below(double bound) const {
+    return static_cast<size_t>(std::lower_bound(values_.begin(), values_.end(), bound) -
+                               values_.begin());
+  }
+
+  std::span<const float> values_;
+  double middle_;
+  std::vector<double> sums_;     // of the first i values less middle_
+  std::vector<double> squares_;  // likewise
+};
 
 }  // namespace
 
 CodeLevels LearnLevels(std::span<float> values, int levels) {
-  std::sort(values.begin(), values.end());
+  const SortedValues sorted(values);
   CodeLevels best = {.low = values.front(), .step = 0};
   double least_error = HUGE_VAL;
   for (const double share : kClippedShares) {
@@ -60,9 +95,9 @@ CodeLevels LearnLevels(std::span<float> values, int levels) {
     const double low = values[clipped];
     const double high = values[values.size() - 1 - clipped];
     Line line = {low, (high - low) / (levels - 1)};
-    if (!(line.step > kLeastStep)) continue;
+    if (!(line.step >= kLeastStep)) continue;
     for (int round = 0; round < kRounds; ++round) {
-      const Fit fit = Assign(values, line, levels);
+      const Fit fit = sorted.Assign(line, levels);
       if (fit.error < least_error) {
         least_error = fit.error;
         best = {static_cast<float>(line.low), static_cast<float>(line.step)};

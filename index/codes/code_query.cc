@@ -1,8 +1,9 @@
-// With x = u (m + r), r = low + step c + (an error), and q over |q| under cosine:
+// With x = o + u (m + r), r = low + step c + (an error), u = 1 and q over |q| under cosine, o = 0
+// but under l2, m = 0 under l2:
 //
 //   cosine   1 - <q, x>      = 1 - <q, m + low> - <w, c>,                   w_i = q_i step_i
-//   dot      -<q, x>         = |q| u (-<q/|q|, m + low> - <w, c>),          w_i = q_i / |q| step_i
-//   l2       |q - x|^2       = u^2 (|p|^2 - 2 <p, low> - 2 <w, c> + |r|^2), p = q / u - m
+//   dot      -<q, x>         = |q| u (-<p, m + low> - <w, c>),              p = q / |q|
+//   l2       |q - x|^2       = u^2 (|p|^2 - 2 <p, low> - 2 <w, c> + |r|^2), p = (q - o) / u
 //
 // Integer codes meet weights w = t d + (an error) with integer d and one t for all. What that error
 // adds at the query's own place, or at the mean under dot, is a constant, and is added: rows near
@@ -16,6 +17,7 @@
 #include <memory>
 
 #include "index/codes/code_layout.h"
+#include "index/codes/lanes.h"
 
 namespace kith::index {
 namespace {
@@ -25,8 +27,16 @@ constexpr size_t kAlignment = 64;
 // Numbers of a damaged book must not become infinite; those of a good one are far below.
 constexpr double kMaxFactor = 1e29;
 
-// Adding and subtracting 1.5 * 2^52 rounds to an integer, half to even.
-constexpr double kRounder = 6755399441055744.0;
+// Components of a query in a row's units: farther than rows may be, and within float32 when
+// multiplied with a step.
+constexpr float kMaxVector = 1e16f;
+
+// Weights below this are none, and their reciprocals would not be numbers.
+constexpr float kLeastWeight = 1e-30f;
+constexpr float kMaxWeight = 1e29f;
+
+// Adding and subtracting 1.5 * 2^23 rounds to an integer, half to even.
+constexpr float kRounder = 12582912.0f;
 
 // Rounding of float32 in a code distance, whose terms are of the order of 1.
 constexpr double kRoundingSlack = 4e-6;
@@ -50,6 +60,10 @@ ScoreRows KernelOf(CodeKind kind, const Kernels& kernels) {
       return kernels.score_f32;
   }
   return nullptr;
+}
+
+void ToBytes(const float* values, size_t n, int8_t* bytes) {
+  for (size_t i = 0; i < n; ++i) bytes[i] = static_cast<int8_t>(static_cast<int>(values[i]));
 }
 
 // Bytes that the kernels read of the weights.
@@ -84,20 +98,22 @@ void CodeQuery::Prepare(const CodeBook& book, const float* query, const Kernels&
   const double norm = std::sqrt(kernels.dot_f32(query, query, dimension));
   double scale = 1 / book.unit_;
   if (metric_ != Metric::kL2) scale = norm > 0 ? 1 / norm : 0;
-  vector_.resize(dimension);
-  double constant = 0;  // <q, m + low> or <p, low>
-  double square = 0;    // |p|^2
-  for (uint32_t i = 0; i < dimension; ++i) {
-    double x = query[i] * scale;
-    if (metric_ == Metric::kL2) {
-      x -= book.mean_[i];
-      constant += x * book.low_[i];
-      square += x * x;
-    } else {
-      constant += x * (double{book.mean_[i]} + book.low_[i]);
-    }
-    vector_[i] = x;
+  const Factors factors = SplitFactor(scale);
+  const size_t n = book.padded_;
+  vector_.resize(n);
+  float* vector = vector_.data();
+  const float* origin = book.origin_.data();
+  const float* mean = book.mean_.data();
+  const float* low = book.low_.data();
+  for (size_t i = 0; i < dimension; ++i) {
+    const float x = (query[i] - origin[i]) * factors.first * factors.second;
+    vector[i] = std::min(std::max(x, -kMaxVector), kMaxVector);
   }
+  std::fill(vector + dimension, vector + n, 0.0f);
+  // <q, m + low> or <p, low>
+  double constant = SumOf(n, [&](size_t i) { return vector[i] * (mean[i] + low[i]); });
+  double square = 0;  // |p|^2
+  if (metric_ == Metric::kL2) square = SumOf(n, [&](size_t i) { return vector[i] * vector[i]; });
 
   double unit = 1;  // of the sum of weights and codes
   switch (book.kind_) {
@@ -143,34 +159,48 @@ void CodeQuery::Prepare(const CodeBook& book, const float* query, const Kernels&
 }
 
 // Returns t, and adds to `constant` what the rounding of weights takes from the sum.
-double CodeQuery::SetIntegers(const CodeBook& book, int8_t* weights, double& constant) const {
+double CodeQuery::SetIntegers(const CodeBook& book, int8_t* weights, double& constant) {
   const bool int4 = book.kind_ == CodeKind::kInt4;
-  const double most = int4 ? kMaxWeight4 : kMaxWeight8;
-  const double last_code = int4 ? 15 : 255;
-  double largest = 0;
-  for (uint32_t i = 0; i < book.dimension_; ++i) {
-    largest = std::max(largest, std::fabs(vector_[i] * book.step_[i]));
+  const float most = int4 ? kMaxWeight4 : kMaxWeight8;
+  const float last_code = int4 ? 15 : 255;
+  const size_t n = book.padded_;
+  const float* vector = vector_.data();
+  const float* steps = book.step_.data();
+  const float largest = MaxOf(n, [&](size_t i) { return std::fabs(vector[i] * steps[i]); });
+  if (!(largest >= kLeastWeight)) return 0;
+  const float unit = largest / most;
+  const float inverse = most / largest;
+  rounded_.assign(PaddedTo(n, kInt4Run), 0.0f);
+  float* rounded = rounded_.data();
+  for (size_t i = 0; i < n; ++i) {
+    rounded[i] = ((vector[i] * steps[i]) * inverse + kRounder) - kRounder;
   }
-  if (!(largest > 0)) return 0;
-  const double unit = largest / most;
-  const double inverse = most / largest;
-  for (uint32_t i = 0; i < book.dimension_; ++i) {
-    const double weight = vector_[i] * book.step_[i];
-    const double rounded = (weight * inverse + kRounder) - kRounder;
-    // Where the query itself, or the mean, lies between the codes.
-    double place = -double{book.low_[i]};
-    if (metric_ == Metric::kCosine) place += vector_[i] - book.mean_[i];
-    if (metric_ == Metric::kL2) place += vector_[i];
-    place = std::clamp(place * book.inverse_step_[i], 0.0, last_code);
-    constant += (weight - unit * rounded) * place;
-    const size_t at = int4 ? i / 2 + i % 2 * book.code_bytes_ : i;
-    weights[at] = static_cast<int8_t>(rounded);
+  // Where the query itself lies between the codes, or under dot the mean.
+  const float* mean = book.mean_.data();
+  const float* low = book.low_.data();
+  const float* inverse_steps = book.inverse_step_.data();
+  const float share = metric_ == Metric::kDot ? 0 : 1;
+  constant += SumOf(n, [&](size_t i) {
+    const float r = share * (vector[i] - mean[i]);
+    const float place = std::min(std::max((r - low[i]) * inverse_steps[i], 0.0f), last_code);
+    return (vector[i] * steps[i] - unit * rounded[i]) * place;
+  });
+  if (int4) {
+    int8_t* high = weights + book.code_bytes_;
+    for (size_t run = 0; run < n; run += kInt4Run, weights += kInt4Half, high += kInt4Half) {
+      ToBytes(rounded + run, kInt4Half, weights);
+      ToBytes(rounded + run + kInt4Half, kInt4Half, high);
+    }
+  } else {
+    ToBytes(rounded, n, weights);
   }
   return unit;
 }
 
 void CodeQuery::SetFloats(const CodeBook& book, float* weights) const {
-  for (uint32_t i = 0; i < book.dimension_; ++i) weights[i] = Factor(vector_[i] * book.step_[i]);
+  for (size_t i = 0; i < book.padded_; ++i) {
+    weights[i] = std::clamp(vector_[i] * book.step_[i], -kMaxWeight, kMaxWeight);
+  }
 }
 
 double CodeQuery::ToDistance(double score) const {

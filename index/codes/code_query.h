@@ -57,7 +57,7 @@ class CodeQuery {
  private:
   friend class CodeBook;
 
-  double SetIntegers(const CodeBook& book, int8_t* weights, double& constant) const;
+  double SetIntegers(const CodeBook& book, int8_t* weights, double& constant);
   void SetFloats(const CodeBook& book, float* weights) const;
   double ToDistance(double score) const;
   double ErrorShape(double distance) const;
@@ -70,7 +70,8 @@ class CodeQuery {
   double error_unit_ = 1;          // the book's spread in units of code distance
   double spread_ = 0;              // how errors grow with the distance
   double floor_ = 0;               // what they are at distance 0
-  std::vector<double> vector_;     // [dimension] the query as formulas have it
+  std::vector<float> vector_;      // [padded_] the query as formulas have it
+  std::vector<float> rounded_;     // [padded_] integer weights
   std::vector<std::byte> buffer_;  // what weights_.weights points into
 };
 
