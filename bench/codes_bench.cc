@@ -1,6 +1,7 @@
 // How fast rows are scored by code, and how well codes find what exact distances would.
 //
 //   codes_bench [--rows 200000] [--dim 384] [--metric cosine|dot|l2] [--data clustered|gaussian]
+//   (index_data.h)
 //               [--queries 200] [--kernels NAME]
 //
 // Prints for each kind of codes: nanoseconds a row for a gather of 24 rows at a time, hot (1,000
@@ -23,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/index_data.h"
 #include "fmt/format.h"
 #include "index/codes/build_codes.h"
 #include "index/codes/code_query.h"
@@ -44,27 +46,6 @@ constexpr size_t kTogether = 24;
 constexpr uint32_t kHotRows = 1000;
 constexpr size_t kTop = 10;
 constexpr uint64_t kSeed = 7;
-
-// 2,000 centres of Zipf-like sizes with noise of half their norm around them, or noise alone.
-std::vector<float> MakeRows(const Settings& settings, uint32_t count, uint64_t seed) {
-  std::mt19937_64 centre_random(kSeed);
-  std::mt19937_64 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> centres(size_t{2000} * settings.dimension);
-  for (float& x : centres) x = normal(centre_random);
-  std::vector<double> sizes(2000);
-  for (size_t i = 0; i < sizes.size(); ++i) sizes[i] = 1 / static_cast<double>(i + 10);
-  std::discrete_distribution<size_t> pick(sizes.begin(), sizes.end());
-  std::vector<float> rows(size_t{count} * settings.dimension);
-  for (uint32_t r = 0; r < count; ++r) {
-    const float* centre = centres.data() + pick(random) * settings.dimension;
-    float* row = rows.data() + size_t{r} * settings.dimension;
-    for (uint32_t i = 0; i < settings.dimension; ++i) {
-      row[i] = settings.clustered ? centre[i] + 0.5f * normal(random) : normal(random);
-    }
-  }
-  return rows;
-}
 
 class Pages {
  public:
@@ -203,8 +184,11 @@ void Quality(const Settings& s, const CodeBook& book, const std::byte* codes,
 }
 
 void Run(const Settings& s) {
-  const std::vector<float> rows = MakeRows(s, s.rows, kSeed + 1);
-  const std::vector<float> queries = MakeRows(s, s.queries, kSeed + 2);
+  const kith::bench::DataSet data =
+      s.clustered ? kith::bench::ClusteredData(s.rows, s.dimension, s.queries, kSeed)
+                  : kith::bench::GaussianData(s.rows, s.dimension, s.queries, kSeed);
+  const std::vector<float>& rows = data.base.values;
+  const std::vector<float>& queries = data.queries.values;
   std::vector<const float*> sample;
   for (size_t i = 0; i < 4096; ++i) {
     sample.push_back(rows.data() + i * s.rows / 4096 * s.dimension);

@@ -32,9 +32,9 @@ inline constexpr float kMaxCodeDistance = 3e38f;
 // A query as the kernels take it: distance = scale * sum(weight_i * code_i) + bias, and under l2
 // + addend_scale * (the float at row + addend_offset). Each operation is rounded by itself.
 struct CodeWeights {
-  // int4: int8 of the components in the low halves of the row's bytes, [bytes], then of those in the
-  // high halves; int8: int8 [bytes]; f16: float [bytes / 2]; f32: float
-  // [bytes / 4], a multiple of kRowLanes. Zero where a row has no component. 64-byte aligned.
+  // int4: int8 of the components in the low halves of the row's bytes, [bytes], then of those in
+  // the high halves; int8: int8 [bytes]; f16: float [bytes / 2]; f32: float [bytes / 4], a multiple
+  // of kRowLanes. Zero where a row has no component. 64-byte aligned.
   const void* weights;
   size_t bytes;  // of a row that hold codes: a multiple of kRowPadding
   float scale;

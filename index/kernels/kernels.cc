@@ -43,22 +43,22 @@ constexpr Kernels kAvx512 = {
     .dot_f32 = avx512::DotF32,
     .squared_l2_f32 = avx512::SquaredL2F32,
     .dot_codes = avx512::DotCodes,
-    .score_int4 = avx2::ScoreInt4,
-    .score_int8 = avx2::ScoreInt8,
-    .score_f16 = avx2::ScoreF16,
-    .score_f32 = avx2::ScoreF32,
-    .score_build_codes = avx2::ScoreBuildCodes,
+    .score_int4 = avx512::ScoreInt4,
+    .score_int8 = avx512::ScoreInt8,
+    .score_f16 = avx512::ScoreF16,
+    .score_f32 = avx512::ScoreF32,
+    .score_build_codes = avx512::ScoreBuildCodes,
 };
 constexpr Kernels kAvx512Vnni = {
     .name = "avx512vnni",
     .dot_f32 = avx512::DotF32,
     .squared_l2_f32 = avx512::SquaredL2F32,
     .dot_codes = avx512vnni::DotCodes,
-    .score_int4 = avx2::ScoreInt4,
-    .score_int8 = avx2::ScoreInt8,
-    .score_f16 = avx2::ScoreF16,
-    .score_f32 = avx2::ScoreF32,
-    .score_build_codes = avx2::ScoreBuildCodes,
+    .score_int4 = avx512vnni::ScoreInt4,
+    .score_int8 = avx512vnni::ScoreInt8,
+    .score_f16 = avx512::ScoreF16,
+    .score_f32 = avx512::ScoreF32,
+    .score_build_codes = avx512vnni::ScoreBuildCodes,
 };
 #endif
 

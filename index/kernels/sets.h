@@ -48,10 +48,26 @@ namespace avx512 {  // F, BW, DQ, VL
 double DotF32(const float* a, const float* b, size_t n);
 double SquaredL2F32(const float* a, const float* b, size_t n);
 void DotCodes(const int16_t* query, const int8_t* codes, size_t n, size_t rows, int32_t* products);
+void ScoreInt4(const CodeWeights& query, const void* base, size_t stride, const uint32_t* ids,
+               size_t n, float* distances);
+void ScoreInt8(const CodeWeights& query, const void* base, size_t stride, const uint32_t* ids,
+               size_t n, float* distances);
+void ScoreF16(const CodeWeights& query, const void* base, size_t stride, const uint32_t* ids,
+              size_t n, float* distances);
+void ScoreF32(const CodeWeights& query, const void* base, size_t stride, const uint32_t* ids,
+              size_t n, float* distances);
+void ScoreBuildCodes(const void* a, size_t bytes, const void* base, size_t stride,
+                     const uint32_t* ids, size_t n, float* distances);
 }  // namespace avx512
 
 namespace avx512vnni {
 void DotCodes(const int16_t* query, const int8_t* codes, size_t n, size_t rows, int32_t* products);
+void ScoreInt4(const CodeWeights& query, const void* base, size_t stride, const uint32_t* ids,
+               size_t n, float* distances);
+void ScoreInt8(const CodeWeights& query, const void* base, size_t stride, const uint32_t* ids,
+               size_t n, float* distances);
+void ScoreBuildCodes(const void* a, size_t bytes, const void* base, size_t stride,
+                     const uint32_t* ids, size_t n, float* distances);
 }  // namespace avx512vnni
 
 }  // namespace kith::index
