@@ -45,9 +45,9 @@ struct SearchRequest {
   bool group_by_document = false;
   int64_t passages_per_group = 3;
   // How good the answer must be: at most one of the three.
-  bool exact = false;                   // scan all vectors
-  std::optional<double> target_recall;  // 0.5 .. 1; absent: kDefaultTargetRecall
-  std::optional<int64_t> ef;            // 1 .. kEfMax candidates of each graph
+  bool exact = false;                        // scan all vectors
+  std::optional<double> target_recall = {};  // 0.5 .. 1; absent: kDefaultTargetRecall
+  std::optional<int64_t> ef = {};            // 1 .. kEfMax candidates of each graph
   Truncation truncation = Truncation::kEnd;
 };
 
