@@ -17,7 +17,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr uint32_t kPools[] = {10,  14,  20,  28,  40,  56,  80,  112,  160,
+constexpr uint32_t kPools[] = {10,  14,  20,  28,  40,  56,   80,   112, 160,
                                224, 320, 448, 640, 896, 1280, 1792, 2560};
 
 struct Truth {
@@ -32,8 +32,8 @@ double Microseconds(Clock::time_point since) {
 
 double Percentile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
-  const auto at = values.begin() +
-                  static_cast<ptrdiff_t>(share * static_cast<double>(values.size() - 1) + 0.5);
+  const auto at =
+      values.begin() + static_cast<ptrdiff_t>(share * static_cast<double>(values.size() - 1) + 0.5);
   std::nth_element(values.begin(), at, values.end());
   return *at;
 }
@@ -100,8 +100,7 @@ absl::Status Measurement::TakeQueries() {
   return absl::OkStatus();
 }
 
-absl::Status Measurement::CopyVector(const SegmentView& segment, uint32_t slot,
-                                     float* into) const {
+absl::Status Measurement::CopyVector(const SegmentView& segment, uint32_t slot, float* into) const {
   const float* values = nullptr;
   if (segment.sealed != nullptr) {
     const ExactRows& exact = *segment.sealed->parts().exact;
@@ -157,8 +156,8 @@ absl::Status Measurement::FindTruth() {
 double Measurement::RecallOf(const Truth& truth, const std::vector<Hit>& hits) const {
   if (truth.hits.empty()) return 1;
   const float floor = truth.hits.back().score;
-  const auto found = std::count_if(hits.begin(), hits.end(),
-                                   [&](const Hit& hit) { return hit.score >= floor; });
+  const auto found =
+      std::count_if(hits.begin(), hits.end(), [&](const Hit& hit) { return hit.score >= floor; });
   return static_cast<double>(found) / static_cast<double>(truth.hits.size());
 }
 

@@ -53,8 +53,9 @@ struct RankOf {
   double scale = 1;
 };
 
+// Rounded up, but not for what logarithms and back leave behind.
 uint32_t ToCount(double value, double most) {
-  return static_cast<uint32_t>(std::clamp(std::ceil(value), 1.0, most));
+  return static_cast<uint32_t>(std::clamp(std::ceil(value * (1 - 1e-9)), 1.0, most));
 }
 
 }  // namespace

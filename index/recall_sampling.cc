@@ -1,7 +1,15 @@
-// Sampled rows ask for their neighbours: first exactly, which is the truth; then by a scan of all
-// codes; then by walks with wider and wider pools, until nearly everything is found or a scan would
-// be cheaper. Every candidate list is scored in the way of a search (RescoreInOrder), for each rank
-// and up to each cap.
+// Sampled rows ask for their neighbours: by a scan of all codes, by walks with wider and wider
+// pools until nearly everything is found or a scan would be cheaper, and exactly, which is the
+// truth. Every candidate list is scored in the way of a search (RescoreInOrder), for each rank and
+// up to each cap.
+//
+// A row that asks is not a query that asks: its own node leads straight to its neighbours, which
+// were chosen for it. So a walk does not see the sample's own node, as if the row had been left out
+// of the graph; what is measured then holds for queries from where the rows come from.
+//
+// The truth costs most. Where codes are good enough, all of the best 100 rows are so near the front
+// of the scan's candidates that one behind the last of these is not to be thought of, and exact
+// scores of the candidates tell the truth. Where they are not, all rows are scored.
 
 #include "index/recall_sampling.h"
 
@@ -9,6 +17,7 @@
 #include <array>
 #include <cmath>
 #include <ctime>
+#include <limits>
 #include <vector>
 
 #include "index/code_hits.h"
@@ -24,11 +33,15 @@ namespace {
 constexpr uint32_t kSamples = 128;
 constexpr uint32_t kSamplesAtOnce = 8;  // that look at a row while it is in the cache
 constexpr uint32_t kRowsPerCheck = 1024;
+// The truth is taken from the scan's candidates when all of it is in this share of them.
+constexpr uint32_t kSureShare = 4;
 constexpr uint32_t kPools[] = {10,  14,  20,  28,  40,  56,   80,   112, 160,
                                224, 320, 448, 640, 896, 1280, 1792, 2560};
 // A walk of so many times a scan's cost is of no use to anybody.
 constexpr double kUselessCost = 1.5;
 constexpr float kEnough = 0.9995f;
+// Farther than any row: a walk goes there last of all.
+constexpr float kUnseen = std::numeric_limits<float>::max();
 
 constexpr size_t kRankCount = RecallCurve::kRanks.size();
 constexpr size_t kFactors = RecallCurve::kCapFactors.size();
@@ -40,10 +53,13 @@ struct Scored {
 
 struct Sample {
   uint32_t slot = 0;
+  uint32_t node = 0;
   QuerySet exact;
   CodeQuery coded;
   std::array<uint32_t, kRankCount> wanted = {};  // k, or as many as there are
   std::array<float, kRankCount> floor = {};      // the score of the last of them
+  std::vector<CodeHit> scanned;                  // candidates of the scan, itself left out
+  bool sure = false;                             // they hold the truth
 };
 
 // What one sample saw of one way.
@@ -82,11 +98,13 @@ class Sampling {
 
  private:
   absl::Status TakeSamples();
-  absl::Status FindTruth();
-  absl::Status FindTruthOf(std::span<Sample> samples) const;
   absl::Status Scan(RecallCurve::Data& data);
+  bool FindTruthInScan(Sample& sample) const;
+  absl::Status FindTruth();
+  absl::Status FindTruthOf(std::span<Sample* const> samples) const;
+  absl::Status SummariseScan(RecallCurve::Data& data);
   absl::Status Walk(uint32_t ef, RecallCurve::Data& data);
-  void Rescore(const Sample& sample, std::vector<CodeHit>& hits, Seen& seen) const;
+  void Rescore(const Sample& sample, std::span<const CodeHit> hits, Seen& seen) const;
   RecallCurve::Points Summarise() const;
 
   const SamplingInput& input_;
@@ -112,41 +130,89 @@ absl::Status Sampling::TakeSamples() {
       sample.wanted[r] = std::min(RecallCurve::kRanks[r], rows - 1);
     }
   }
+  // Samples ascend, so that one pass over the graph's slots finds all of their nodes.
+  const std::span<const uint32_t> slots = input_.coded.graph->slot_of_node();
+  for (uint32_t node = 0; node < slots.size(); ++node) {
+    const auto sample =
+        std::lower_bound(samples_.begin(), samples_.end(), slots[node],
+                         [](const Sample& a, uint32_t slot) { return a.slot < slot; });
+    if (sample != samples_.end() && sample->slot == slots[node]) sample->node = node;
+  }
   return absl::OkStatus();
 }
 
-absl::Status Sampling::FindTruth() {
-  const size_t groups = (samples_.size() + kSamplesAtOnce - 1) / kSamplesAtOnce;
-  return ParallelFor(input_.threads, groups, [&](uint32_t /*worker*/, size_t group) {
-    const size_t begin = group * kSamplesAtOnce;
-    const size_t count = std::min<size_t>(kSamplesAtOnce, samples_.size() - begin);
-    return FindTruthOf(std::span(samples_).subspan(begin, count));
+// Candidates of a scan of all codes.
+absl::Status Sampling::Scan(RecallCurve::Data& data) {
+  KITH_RETURN_IF_ERROR(ParallelFor(
+      input_.threads, samples_.size(), [&](uint32_t /*worker*/, size_t i) -> absl::Status {
+        Sample& sample = samples_[i];
+        const auto others = [&](uint32_t slot) { return slot != sample.slot; };
+        const double begin = CpuNanoseconds();
+        KITH_RETURN_IF_ERROR(ScanCodes(input_.coded, sample.coded, RecallCurve::kMaxScanCap, others,
+                                       call_, sample.scanned));
+        seen_[i].way_ns = CpuNanoseconds() - begin;
+        sample.sure = FindTruthInScan(sample);
+        return absl::OkStatus();
+      }));
+  double way_ns = 0;
+  for (const Seen& seen : seen_) way_ns += seen.way_ns;
+  const double scanned = static_cast<double>(samples_.size() * input_.rows.size());
+  data.scan_ns = static_cast<float>(std::max(way_ns / scanned, 0.01));
+  return absl::OkStatus();
+}
+
+// Of the samples that are sure of it.
+bool Sampling::FindTruthInScan(Sample& sample) const {
+  TopK<Scored> best;
+  best.Reset(sample.wanted.back());
+  for (uint32_t i = 0; i < sample.scanned.size(); ++i) {
+    const ExactRow& row = input_.rows[sample.scanned[i].slot];
+    best.Push({sample.exact.Score(row.values, row.norm), i});
+  }
+  const std::vector<Scored> truth = best.Take();
+  for (size_t r = 0; r < kRankCount; ++r) sample.floor[r] = truth[sample.wanted[r] - 1].score;
+  if (sample.scanned.size() + 1 >= input_.rows.size()) return true;
+  return std::all_of(truth.begin(), truth.end(), [&](const Scored& row) {
+    return row.ordinal < sample.scanned.size() / kSureShare;
   });
 }
 
-absl::Status Sampling::FindTruthOf(std::span<Sample> samples) const {
+// Of the others.
+absl::Status Sampling::FindTruth() {
+  std::vector<Sample*> unsure;
+  for (Sample& sample : samples_) {
+    if (!sample.sure) unsure.push_back(&sample);
+  }
+  const size_t groups = (unsure.size() + kSamplesAtOnce - 1) / kSamplesAtOnce;
+  return ParallelFor(input_.threads, groups, [&](uint32_t /*worker*/, size_t group) {
+    const size_t begin = group * kSamplesAtOnce;
+    const size_t count = std::min<size_t>(kSamplesAtOnce, unsure.size() - begin);
+    return FindTruthOf(std::span(unsure).subspan(begin, count));
+  });
+}
+
+absl::Status Sampling::FindTruthOf(std::span<Sample* const> samples) const {
   std::vector<TopK<Scored>> best(samples.size());
-  for (size_t i = 0; i < samples.size(); ++i) best[i].Reset(samples[i].wanted.back());
+  for (size_t i = 0; i < samples.size(); ++i) best[i].Reset(samples[i]->wanted.back());
   for (uint32_t slot = 0; slot < input_.rows.size(); ++slot) {
     if (slot % kRowsPerCheck == 0) KITH_RETURN_IF_ERROR(call_.Check());
     const ExactRow& row = input_.rows[slot];
     for (size_t i = 0; i < samples.size(); ++i) {
-      if (samples[i].slot == slot) continue;
-      best[i].Push({samples[i].exact.Score(row.values, row.norm), slot});
+      if (samples[i]->slot == slot) continue;
+      best[i].Push({samples[i]->exact.Score(row.values, row.norm), slot});
     }
   }
   for (size_t i = 0; i < samples.size(); ++i) {
     const std::vector<Scored> truth = best[i].Take();
     for (size_t r = 0; r < kRankCount; ++r) {
-      samples[i].floor[r] = truth[samples[i].wanted[r] - 1].score;
+      samples[i]->floor[r] = truth[samples[i]->wanted[r] - 1].score;
     }
   }
   return absl::OkStatus();
 }
 
 // A row that ties with the last of the truth is as good as it.
-void Sampling::Rescore(const Sample& sample, std::vector<CodeHit>& hits, Seen& seen) const {
-  std::erase_if(hits, [&](const CodeHit& hit) { return hit.slot == sample.slot; });
+void Sampling::Rescore(const Sample& sample, std::span<const CodeHit> hits, Seen& seen) const {
   const double begin = CpuNanoseconds();
   std::vector<float> scores(hits.size());
   for (size_t i = 0; i < hits.size(); ++i) {
@@ -202,29 +268,20 @@ RecallCurve::Points Sampling::Summarise() const {
   return points;
 }
 
-absl::Status Sampling::Scan(RecallCurve::Data& data) {
-  const auto all = [](uint32_t) { return true; };
-  KITH_RETURN_IF_ERROR(ParallelFor(
-      input_.threads, samples_.size(), [&](uint32_t /*worker*/, size_t i) -> absl::Status {
-        std::vector<CodeHit> hits;
-        const double begin = CpuNanoseconds();
-        // One more, for the sample itself.
-        KITH_RETURN_IF_ERROR(ScanCodes(input_.coded, samples_[i].coded,
-                                       RecallCurve::kMaxScanCap + 1, all, call_, hits));
-        seen_[i].way_ns = CpuNanoseconds() - begin;
-        Rescore(samples_[i], hits, seen_[i]);
-        return absl::OkStatus();
-      }));
-  double way_ns = 0;
+absl::Status Sampling::SummariseScan(RecallCurve::Data& data) {
+  KITH_RETURN_IF_ERROR(ParallelFor(input_.threads, samples_.size(),
+                                   [&](uint32_t /*worker*/, size_t i) -> absl::Status {
+                                     KITH_RETURN_IF_ERROR(call_.Check());
+                                     Rescore(samples_[i], samples_[i].scanned, seen_[i]);
+                                     samples_[i].scanned = {};
+                                     return absl::OkStatus();
+                                   }));
   double score_ns = 0;
   double scored = 0;
   for (const Seen& seen : seen_) {
-    way_ns += seen.way_ns;
     score_ns += seen.score_ns;
     scored += seen.scored;
   }
-  const double scanned = static_cast<double>(samples_.size() * input_.rows.size());
-  data.scan_ns = static_cast<float>(std::max(way_ns / scanned, 0.01));
   data.rescore_ns = static_cast<float>(std::max(score_ns / std::max(scored, 1.0), 0.01));
   data.scan = Summarise();
   return absl::OkStatus();
@@ -237,12 +294,16 @@ absl::Status Sampling::Walk(uint32_t ef, RecallCurve::Data& data) {
   KITH_RETURN_IF_ERROR(
       ParallelFor(input_.threads, samples_.size(), [&](uint32_t worker, size_t i) -> absl::Status {
         GraphWalk& walk = walks[worker];
+        const Sample& sample = samples_[i];
         const auto score = [&](const uint32_t* nodes, size_t count, float* distances) {
-          samples_[i].coded.Gather(coded.codes, stride, nodes, count, distances);
+          sample.coded.Gather(coded.codes, stride, nodes, count, distances);
+          for (size_t n = 0; n < count; ++n) {
+            if (nodes[n] == sample.node) distances[n] = kUnseen;
+          }
         };
+        const auto others = [&](uint32_t node) { return node != sample.node; };
         const double begin = CpuNanoseconds();
-        // One more, for the sample itself.
-        KITH_RETURN_IF_ERROR(walk.Run(*coded.graph, score, {.ef = ef + 1}, AllNodes{}, call_));
+        KITH_RETURN_IF_ERROR(walk.Run(*coded.graph, score, {.ef = ef}, others, call_));
         seen_[i].way_ns = CpuNanoseconds() - begin;
         seen_[i].distances = static_cast<double>(walk.distances());
         std::vector<CodeHit> hits;
@@ -250,7 +311,7 @@ absl::Status Sampling::Walk(uint32_t ef, RecallCurve::Data& data) {
         for (const GraphWalk::Found& found : walk.found()) {
           hits.push_back({found.distance, coded.graph->slot(found.node)});
         }
-        Rescore(samples_[i], hits, seen_[i]);
+        Rescore(sample, hits, seen_[i]);
         return absl::OkStatus();
       }));
   double distances = 0;
@@ -275,9 +336,10 @@ absl::StatusOr<RecallCurve> Sampling::Measure(
   data.samples = static_cast<uint32_t>(samples_.size());
   if (samples_.empty()) return RecallCurve(std::move(data));
   progress(0, total);
+  KITH_RETURN_IF_ERROR(Scan(data));
   KITH_RETURN_IF_ERROR(FindTruth());
   progress(1, total);
-  KITH_RETURN_IF_ERROR(Scan(data));
+  KITH_RETURN_IF_ERROR(SummariseScan(data));
   for (const uint32_t ef : kPools) {
     if (ef > data.rows) break;
     progress(2 + data.walks.size(), total);

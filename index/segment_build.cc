@@ -34,6 +34,13 @@ std::string_view AsChars(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+GraphOptions GraphOptionsOf(const SegmentBuildOptions& options) {
+  return {.m = options.m,
+          .ef_construction = options.ef_construction,
+          .threads = options.threads,
+          .builder = options.builder};
+}
+
 class Build {
  public:
   Build(const IndexOptions& index, std::span<const SegmentView> inputs,
@@ -205,13 +212,9 @@ absl::Status Build::MakeGraph() {
   KITH_RETURN_IF_ERROR(ForEachRow(BuildPhase::kCodes, [&](uint32_t i) {
     coder.Encode(rows_[i].values, codes.data() + i * coder.row_bytes());
   }));
-  const GraphOptions options = {.m = options_.m,
-                                .ef_construction = options_.ef_construction,
-                                .threads = options_.threads,
-                                .builder = options_.builder};
   KITH_ASSIGN_OR_RETURN(
-      graph_, BuildGraph({&coder, codes.data(), static_cast<uint32_t>(rows_.size())}, options,
-                         call_, [this](uint64_t done, uint64_t total) {
+      graph_, BuildGraph({&coder, codes.data(), static_cast<uint32_t>(rows_.size())},
+                         GraphOptionsOf(options_), call_, [this](uint64_t done, uint64_t total) {
                            Report(BuildPhase::kGraph, done, total);
                          }));
   return absl::OkStatus();
@@ -267,10 +270,6 @@ absl::Status Build::WriteGraph() {
 
 constexpr uint64_t kFixedBytes = uint64_t{4} << 20;  // books, curves, scratch of threads
 constexpr uint64_t kSlotBytes = 8;                   // an ordinal and a passage number, at most
-
-GraphOptions GraphOptionsOf(const SegmentBuildOptions& options) {
-  return {.m = options.m, .ef_construction = options.ef_construction, .threads = options.threads};
-}
 
 }  // namespace
 

@@ -35,7 +35,7 @@ struct SegmentBuildOptions {
   uint32_t m = 16;                 // links of a node on upper layers; twice as many on layer 0
   uint32_t ef_construction = 200;  // pool of a build's search: better graphs, longer builds
   uint32_t threads = 1;
-  GraphBuilder builder = GraphBuilder::kHnswlib;
+  GraphBuilder builder = GraphBuilder::kKith;
   uint64_t seed = 0;  // of sampling: the same inputs and seed give the same sample
 };
 
