@@ -7,6 +7,7 @@
 
 #include "fmt/format.h"
 #include "index/codes/build_codes.h"
+#include "index/graph/code_scorer.h"
 #include "kith/base/status_macros.h"
 
 namespace kith::bench {
@@ -79,9 +80,7 @@ float KithEngine::Score(const float* query, double query_norm, uint32_t row) con
 
 void KithEngine::Search(const float* query, uint32_t k, uint32_t ef, std::vector<uint32_t>& rows) {
   query_.Prepare(book_, query, kernels_);
-  const auto score = [this](const uint32_t* nodes, size_t count, float* distances) {
-    query_.Gather(codes_.data(), book_.row_bytes(), nodes, count, distances);
-  };
+  const index::CodeScorer score = {query_, codes_.data(), book_.row_bytes()};
   const absl::Status status =
       walk_.Run(graph_, score, {.ef = ef}, index::AllNodes{}, Call::Background());
   if (!status.ok()) std::exit(1);
@@ -91,12 +90,18 @@ void KithEngine::Search(const float* query, uint32_t k, uint32_t ef, std::vector
   const auto better = [](const Hit& a, const Hit& b) { return a.score > b.score; };
   const auto found = walk_.found();
   best_.clear();
-  for (size_t i = 0; i < std::min<size_t>(3, found.size()); ++i) {
-    __builtin_prefetch(base_.row(graph_.slot(found[i].node)));
-  }
+  const auto prefetch = [&](size_t i) {
+    if (i >= found.size()) return;
+    const float* row = base_.row(graph_.slot(found[i].node));
+    for (uint32_t c = 0; c < base_.dimension; c += 16) __builtin_prefetch(row + c);
+  };
+  prefetch(0);
+  prefetch(1);
   float reach = std::numeric_limits<float>::infinity();
-  for (const auto& candidate : found) {
+  for (size_t i = 0; i < found.size(); ++i) {
+    const auto& candidate = found[i];
     if (candidate.distance > reach) break;
+    prefetch(i + 2);
     const uint32_t row = graph_.slot(candidate.node);
     const float exact = Score(query, query_norm, row);
     ++rescored_;

@@ -73,8 +73,8 @@ class RescoreInOrder {
   RescoreInOrder(std::span<const CodeHit> candidates, const CodeQuery& query, TopK<Item>& best)
       : candidates_(candidates), query_(query), best_(best) {}
 
-  // `score(slot, item)` fills in the item, or says why it cannot. To be called again with a greater
-  // cap.
+  // `score(slot, item)` fills in the item, or says why it cannot; score.Prefetch(slot), where it
+  // has that, is told of slots that come soon. To be called again with a greater cap.
   template <typename Score>
   absl::Status Advance(size_t cap, const Score& score) {
     const size_t end = std::min(cap, candidates_.size());
@@ -87,6 +87,9 @@ class RescoreInOrder {
         done_ = true;
         break;
       }
+      if constexpr (requires { score.Prefetch(candidates_[scored_].slot); }) {
+        if (scored_ + kAhead < end) score.Prefetch(candidates_[scored_ + kAhead].slot);
+      }
       Item item;
       KITH_RETURN_IF_ERROR(score(candidates_[scored_].slot, item));
       best_.Push(item);
@@ -97,6 +100,9 @@ class RescoreInOrder {
   size_t scored() const { return scored_; }
 
  private:
+  // A row takes about as long to arrive as two take to be scored.
+  static constexpr size_t kAhead = 2;
+
   const std::span<const CodeHit> candidates_;
   const CodeQuery& query_;
   TopK<Item>& best_;

@@ -60,8 +60,11 @@ class ExactRows {
     return row;
   }
 
-  // Asks for the row's first bytes before they are needed.
-  void Prefetch(uint32_t slot) const { __builtin_prefetch(body_ + slot * row_bytes_); }
+  // Asks for the row's bytes before they are needed.
+  void Prefetch(uint32_t slot) const {
+    const std::byte* row = body_ + slot * row_bytes_;
+    for (size_t byte = 0; byte < row_bytes_; byte += 64) __builtin_prefetch(row + byte);
+  }
 
   // Why Row said null: DATA_LOSS (CORRUPTION) with the file and the range of bytes.
   absl::Status DamageOf(uint32_t slot) const;

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "index/exact_scan.h"
+#include "index/graph/code_scorer.h"
 #include "index/hit_groups.h"
 #include "index/sealed_parts.h"
 #include "kith/base/status_macros.h"
@@ -28,6 +29,18 @@ struct AllowedNodes {
   const Graph& graph;
   const AllowedSlots& slots;
   bool operator()(uint32_t node) const { return slots(graph.slot(node)); }
+};
+
+// How RescoreInOrder scores a row of a sealed segment.
+struct SealedRowScorer {
+  const SealedSegment& segment;
+  const ExactRows& rows;
+  const QuerySet& queries;
+
+  absl::Status operator()(uint32_t slot, Hit& hit) const {
+    return ScoreSealedRow(segment, slot, queries, hit);
+  }
+  void Prefetch(uint32_t slot) const { rows.Prefetch(slot); }
 };
 
 }  // namespace
@@ -72,11 +85,7 @@ SegmentPlan SealedSearch::PlanFor(const SearchParams& params, uint32_t k, uint32
 
 absl::Status SealedSearch::Walk(const SegmentPlan& plan, const CodeQuery& query,
                                 const AllowedSlots& allowed) {
-  const std::byte* codes = parts_->codes;
-  const size_t stride = parts_->book->row_bytes();
-  const auto score = [&](const uint32_t* nodes, size_t count, float* distances) {
-    query.Gather(codes, stride, nodes, count, distances);
-  };
+  const CodeScorer score = {query, parts_->codes, parts_->book->row_bytes()};
   const WalkOptions options = {.ef = plan.ef, .max_distances = parts_->curve.WalkLimit()};
   KITH_RETURN_IF_ERROR(allowed.all() ? walk_.Run(parts_->graph, score, options, AllNodes{}, *call_)
                                      : walk_.Run(parts_->graph, score, options,
@@ -110,9 +119,8 @@ absl::Status SealedSearch::FindForOne(const SegmentPlan& plan, uint32_t k,
   code_query_.Prepare(*parts_->book, queries_->queries()[0].exact, *kernels_);
   KITH_RETURN_IF_ERROR(FindCandidates(plan, code_query_, k, allowed));
   RescoreInOrder<Hit> rescore(candidates_, code_query_, best);
-  const absl::Status status = rescore.Advance(plan.cap, [this](uint32_t slot, Hit& hit) {
-    return ScoreSealedRow(*segment_->sealed, slot, *queries_, hit);
-  });
+  const absl::Status status =
+      rescore.Advance(plan.cap, SealedRowScorer{*segment_->sealed, *parts_->exact, *queries_});
   result_->rows_rescored += rescore.scored();
   return status;
 }

@@ -48,7 +48,8 @@ class GraphWalk {
 
   // `score` is called as score(const uint32_t* nodes, size_t count, float* distances) with 1 <=
   // count
-  // <= Graph::kMaxDegree: lower is nearer, never NaN. `allow(node)` says whether a node may be
+  // <= Graph::kMaxDegree: lower is nearer, never NaN. Where it has score.Prefetch(node), that is
+  // called for nodes that are about to be scored. `allow(node)` says whether a node may be
   // returned. Checks `call` every few hundred steps: its error, and then found() is of no use.
   template <typename Score, typename Allow>
   absl::Status Run(const Graph& graph, const Score& score, const WalkOptions& options,
@@ -63,6 +64,7 @@ class GraphWalk {
 
  private:
   static constexpr uint32_t kStepsPerCheck = 256;
+  static constexpr uint32_t kNotPrefetched = 4;
 
   template <typename Score, typename Allow>
   void Descend(const Graph& graph, const Score& score, const Allow& allow);
@@ -147,6 +149,11 @@ void GraphWalk::Expand(const Graph& graph, uint32_t node, const Score& score, co
   const uint32_t* neighbours = graph.neighbours(node);
   const uint32_t degree = graph.degree();
   const uint32_t count = visited_.InsertAll(neighbours, degree, nodes_.data());
+  if constexpr (requires { score.Prefetch(node); }) {
+    // All of them at once, where scoring them one after the other would wait for a few at a time.
+    // The first are wanted before a prefetch could help.
+    for (uint32_t i = kNotPrefetched; i < count; ++i) score.Prefetch(nodes_[i]);
+  }
   // Most likely the next one to be expanded.
   if (pool_.HasUnexpanded()) {
     const auto* next = reinterpret_cast<const char*>(graph.neighbours(pool_.PeekNearest()));
