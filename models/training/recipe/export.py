@@ -42,7 +42,7 @@ def run(settings):
     bert = identity.table_as_bert(settings)
     model_directory.write(settings.out / "floor", bert, settings, vocabulary)
     silent = {name: values.clone() for name, values in bert.state_dict().items()}
-    trained = torch.load(settings.out / "layers.pt", map_location="cpu")
+    trained = torch.load(layers.weights_path(settings, settings.num_layers), map_location="cpu")
     share = _choose_share(settings, bert, trained, silent)
     bert.load_state_dict(scaled(trained, silent, share))
     model_directory.write(settings.out / "model", bert, settings, vocabulary)

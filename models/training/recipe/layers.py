@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 
 from recipe import corpus, evaluation, identity, measures
+from recipe.bert import Bert
 from recipe.meaning_pairs import TemplateMaker, from_passages, words_shared_with
 from recipe.neighbours import NeighbourSampler
 from recipe.sts import WORD_DROPOUT, ScoredPairs, squared_error
@@ -31,7 +32,8 @@ from recipe.wordpiece import WordPiece
 
 @dataclasses.dataclass(frozen=True)
 class Mix:
-    """How many examples of each kind are in one step of one worker."""
+    """How many examples of each kind are in one step of one worker, and how many steps there are."""
+    steps: tuple  # of the first layer alone, of each later one together with those below it
     squares: int
     scored: int
     kept: int
@@ -39,9 +41,8 @@ class Mix:
     trains_embeddings: bool
 
 
-MIXES = {"cpu": Mix(squares=16, scored=12, kept=12, pairs=0, trains_embeddings=False),
-         "cuda": Mix(squares=64, scored=64, kept=64, pairs=256, trains_embeddings=True)}
-DEFAULT_MINUTES = 60.0
+MIXES = {"cpu": Mix(steps=(160, 480), squares=16, scored=12, kept=12, pairs=0, trains_embeddings=False),
+         "cuda": Mix(steps=(1000, 8000), squares=64, scored=64, kept=64, pairs=256, trains_embeddings=True)}
 QUERY_TOKENS, POSITIVE_TOKENS, SENTENCE_TOKENS = 32, 48, 48
 TEMPERATURE, TWIN_COSINE = 0.05, 0.9
 MARGIN, MARGIN_SOFTNESS = 0.02, 0.02
@@ -56,7 +57,7 @@ REAL_SQUARES = 60_000
 REAL_SHARE = 0.2  # of the squares of a step
 HELD_BACK_SQUARES = 200
 HELD_BACK_PAIRS = 200
-REPORT_SECONDS = 180
+REPORT_STEPS = 2 * STEPS_BETWEEN_AVERAGES
 
 
 class Examples:
@@ -202,16 +203,15 @@ def _rate(step, done):
 
 
 @torch.no_grad()
-def _average(parameters, done):
-    """Sets the parameters to their means over the workers; returns the mean of how far each says that the training is."""
-    if torch.distributed.get_world_size() == 1:
-        return done
-    flat = torch.cat([p.flatten() for p in parameters] + [torch.tensor([done])])
+def _average(values):
+    """The mean over the workers of each tensor, in place."""
+    workers = torch.distributed.get_world_size()
+    if workers == 1:
+        return
+    flat = torch.cat([value.flatten() for value in values])
     torch.distributed.all_reduce(flat)
-    flat /= torch.distributed.get_world_size()
-    for parameter, mean in zip(parameters, flat[:-1].split([p.numel() for p in parameters])):
-        parameter.copy_(mean.view_as(parameter))
-    return flat[-1].item()
+    for value, mean in zip(values, (flat / workers).split([value.numel() for value in values])):
+        value.copy_(mean.view_as(value))
 
 
 def _optimizer(bert, mix):
@@ -222,76 +222,131 @@ def _optimizer(bert, mix):
     return torch.optim.AdamW(groups, lr=0.0)
 
 
-def _train(settings, bert, worker):
-    examples = Examples(settings, np.random.default_rng((settings.seed, worker)))
-    bert = bert.to(settings.device)
+@dataclasses.dataclass
+class _Progress:
+    """One worker's training of one depth, as a checkpoint holds it."""
+    bert: Bert
+    mean: Bert  # the running mean of the weights
+    optimizer: torch.optim.Optimizer
+    rng: np.random.Generator
+    step: int = 0
+
+    def save(self, path):
+        state = {"bert": self.bert.state_dict(), "mean": self.mean.state_dict(), "optimizer": self.optimizer.state_dict(),
+                 "rng": self.rng.bit_generator.state, "step": self.step}
+        torch.save(state, path.with_suffix(".new"))
+        path.with_suffix(".new").replace(path)
+
+    def load(self, path):
+        state = torch.load(path, map_location=self.bert.embeddings["word_embeddings"].weight.device)
+        for part in ("bert", "mean", "optimizer"):
+            getattr(self, part).load_state_dict(state[part])
+        self.rng.bit_generator.state, self.step = state["rng"], state["step"]
+
+
+def _one_step(progress, table, examples, settings, steps):
+    bert, optimizer = progress.bert, progress.optimizer
+    half_precision = torch.autocast("cuda", torch.bfloat16) if settings.device == "cuda" else contextlib.nullcontext()
+    for group in optimizer.param_groups:
+        group["lr"] = group["base"] * _rate(progress.step, progress.step / steps)
+    with half_precision:
+        losses = _step_losses(bert, table, examples, settings.device)
+    optimizer.zero_grad()
+    sum(WEIGHTS[name] * loss for name, loss in losses.items()).backward()
+    torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 1.0)
+    optimizer.step()
+    progress.step += 1
+    with torch.no_grad():
+        decay = min(MEAN_DECAY, progress.step / (progress.step + 10))
+        for kept, now in zip(progress.mean.parameters(), bert.parameters()):
+            kept.lerp_(now, 1 - decay)
+    return {name: loss.item() for name, loss in losses.items()}
+
+
+def _train(settings, worker, until):
+    """Trains settings.num_layers layers, from the checkpoint where there is one, until the last step or that time."""
+    depth, steps = settings.num_layers, _steps(settings)
+    bert = _begin(settings).to(settings.device)
     table = frozen_table(bert, identity.content_dim(settings.hidden_size))
     optimizer = _optimizer(bert, MIXES[settings.device])
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    mean = copy.deepcopy(bert).requires_grad_(False)
-    half_precision = torch.autocast("cuda", torch.bfloat16) if settings.device == "cuda" else contextlib.nullcontext()
-    seconds = 60 * (settings.minutes or DEFAULT_MINUTES)
-    begin, reported, step, done, history = time.time(), time.time(), 0, 0.0, []
-
-    def report():
-        means = {name: np.mean([losses[name] for losses in history]) for name in (history or [{}])[0]}
-        settings.log(f"layers: step {step}, {100 * done:.0f} %, losses {shown(means)}; held back "
-                     f"{shown(held_back_measures(mean, examples))}")
-        torch.save(mean.state_dict(), settings.out / "layers.pt")
-
-    if worker == 0:
-        report()
-    while done < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = group["base"] * _rate(step, done)
-        with half_precision:
-            losses = _step_losses(bert, table, examples, settings.device)
-        optimizer.zero_grad()
-        sum(WEIGHTS[name] * loss for name, loss in losses.items()).backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        step += 1
-        if step % STEPS_BETWEEN_AVERAGES == 0:
-            done = _average(parameters, (time.time() - begin) / seconds)
-        history.append({name: loss.item() for name, loss in losses.items()})
-        with torch.no_grad():
-            decay = min(MEAN_DECAY, step / (step + 10))
-            for kept, now in zip(mean.parameters(), bert.parameters()):
-                kept.lerp_(now, 1 - decay)
-        if worker == 0 and (done >= 1 or step % STEPS_BETWEEN_AVERAGES == 0 and time.time() - reported > REPORT_SECONDS):
-            report()
-            reported, history = time.time(), []
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
+    progress = _Progress(bert, copy.deepcopy(bert).requires_grad_(False), optimizer,
+                         np.random.default_rng((settings.seed, depth, worker)))
+    checkpoint, history = _checkpoint(settings, worker), []
+    if checkpoint.exists():
+        progress.load(checkpoint)
+    examples = Examples(settings, progress.rng)
+    if worker == 0 and progress.step == 0:
+        settings.log(f"layers: depth {depth}, at the start held back {shown(held_back_measures(bert, examples))}")
+    late = torch.zeros(1)
+    while progress.step < steps and late == 0:
+        history.append(_one_step(progress, table, examples, settings, steps))
+        if progress.step % STEPS_BETWEEN_AVERAGES == 0:
+            _average(trained)
+        if progress.step % REPORT_STEPS == 0 or progress.step == steps:
+            late.fill_(float(time.time() > until))
+            _average([late])  # all workers stop, or none
+            progress.save(checkpoint)
+            if worker == 0:
+                means = {name: np.mean([losses[name] for losses in history]) for name in history[0]}
+                settings.log(f"layers: depth {depth}, step {progress.step} of {steps}, losses {shown(means)}; held back "
+                             f"{shown(held_back_measures(progress.mean, examples))}")
+            history = []
+    if worker == 0 and progress.step == steps:
+        torch.save(progress.mean.state_dict(), weights_path(settings, depth))
 
 
 def shown(values):
     return ", ".join(f"{name} {value:.3f}" for name, value in values.items())
 
 
+def _steps(settings):
+    of_first, of_later = MIXES[settings.device].steps
+    return of_first if settings.num_layers == 1 else of_later
+
+
+def weights_path(settings, depth):
+    """The finished weights of that many layers."""
+    return settings.out / f"layers-{depth}.pt"
+
+
+def _checkpoint(settings, worker):
+    return settings.out / f"checkpoint-{settings.num_layers}-{worker}.pt"
+
+
 def _begin(settings):
-    """Where OUT/layers.pt left off, under new layers if it has fewer than are wanted; else the table's layers, awake."""
-    path = settings.out / "layers.pt"
-    return identity.grow(settings, torch.load(path, map_location="cpu")) if path.exists() else identity.start(settings)
+    """What `mlm` made; else a new layer on top of the finished ones below it; else the table's layer, awake."""
+    for path in (_masked(settings), weights_path(settings, settings.num_layers - 1)):
+        if path.exists():
+            return identity.grow(settings, torch.load(path, map_location="cpu"))
+    return identity.start(settings)
 
 
-def _work(worker, settings, workers, meeting_file):
+def _masked(settings):
+    return settings.out / "mlm.pt"
+
+
+def _work(worker, settings, workers, meeting_file, until):
     """On a CPU: one process and one thread a core, which is three times as fast as one process with many threads."""
     torch.set_num_threads(1 if settings.device == "cpu" else settings.threads)
     torch.distributed.init_process_group("gloo", init_method=f"file://{meeting_file}", rank=worker, world_size=workers)
-    bert = _begin(settings)
-    torch.distributed.barrier()
-    _train(settings, bert, worker)
+    _train(settings, worker, until)
 
 
 def run(settings):
-    """One layer is trained first, then the next grown on top of it, each for settings.minutes.
+    """One layer is trained first, then the next grown on top of it; all at once after `mlm`.
 
-    Goes on from OUT/layers.pt where there is one: with its next layer, or with all layers if it has them.
+    Goes on from the checkpoints where there are some: settings.minutes, if given, ends a sitting before the steps do. The
+    number of workers must not change in between, since each has a checkpoint of its own.
     """
-    path = settings.out / "layers.pt"
-    depth = identity.depth_of(torch.load(path, map_location="cpu")) if path.exists() else 0
     workers = settings.threads if settings.device == "cpu" else 1
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # a worker is one thread
-    for layers in range(min(depth + 1, settings.num_layers), settings.num_layers + 1):
+    until = time.time() + 60 * (settings.minutes or float("inf"))
+    for depth in range(settings.num_layers if _masked(settings).exists() else 1, settings.num_layers + 1):
+        if weights_path(settings, depth).exists():
+            continue
+        part = dataclasses.replace(settings, num_layers=depth)
         with tempfile.TemporaryDirectory() as folder:
-            arguments = (dataclasses.replace(settings, num_layers=layers), workers, os.path.join(folder, "meeting"))
-            torch.multiprocessing.spawn(_work, arguments, nprocs=workers)
+            torch.multiprocessing.spawn(_work, (part, workers, os.path.join(folder, "meeting"), until), nprocs=workers)
+        if not weights_path(settings, depth).exists():
+            raise SystemExit(f"layers: time is over at depth {depth}; run the stage again to go on")

@@ -2,7 +2,7 @@
 
 The embeddings stay frozen, so that the table survives; the layers learn what a word means among its neighbours. A few
 minutes of this do harm (the layers are then neither the table's nor a language model's); `train` without --stage leaves
-it out. It writes OUT/layers.pt, where the stage `layers` goes on.
+it out. It writes OUT/mlm.pt, where the stage `layers` then begins.
 """
 
 import time
@@ -89,5 +89,5 @@ def run(settings):
             with torch.no_grad():
                 kept = masked_loss(bert, scale, prior, held_back, device).item()
             settings.log(f"mlm: step {step}, {100 * min(done, 1):.0f} %, loss {np.mean(losses):.3f}, held back {kept:.3f}")
-            torch.save(bert.state_dict(), settings.out / "layers.pt")
+            torch.save(bert.state_dict(), settings.out / "mlm.pt")
             losses = []

@@ -18,7 +18,7 @@ class Settings:
     num_heads: int = 4
     intermediate_size: int = 1024
     max_seq_length: int = 256
-    minutes: float = 0.0  # of a timed stage; 0: the stage's own default
+    minutes: float = 0.0  # of one sitting of layers (0: no end), or of mlm (0: its default)
 
     def log(self, line):
         stamped = f"{time.strftime('%H:%M:%S')} {line}"

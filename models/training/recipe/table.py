@@ -1,10 +1,11 @@
 """Stage 3: a table of token vectors, trained as a bag-of-words encoder with symmetric InfoNCE.
 
 A text is the mean of its token vectors, normalised. A token starts as a random direction whose length is its
-inverse-document-frequency weight, which alone is a fair encoder; a few minutes of pairs do the rest.
+inverse-document-frequency weight, which alone is a fair encoder; a few minutes of pairs do the rest. At the end the
+training forks: the mean of several branches, each itself a running mean, generalises better than any one of them.
 """
 
-import time
+import multiprocessing
 
 import numpy as np
 import torch
@@ -14,13 +15,16 @@ from recipe.identity import content_dim
 from recipe.tokens import TrainingTexts
 from recipe.wordpiece import SPECIAL_TOKENS
 
-DEFAULT_MINUTES = 5.0
+STEPS = 1200
+BRANCHES, BRANCH_STEPS = 3, 300
 BATCH = 2048
 TEMPERATURE = 0.08
-RATE = 0.2
+RATE = 0.2  # falls linearly to nothing in the trunk, to a tenth in a branch
+SMALLEST_MEAN_SHARE = 0.01  # of a branch's newest weights in its running mean
 WORD_DROPOUT = 0.2
 CROP_SHARE = 0.05  # of a batch: two random crops of one passage
 IDF_SMOOTHING = 1e-3
+REPORT_STEPS = 100
 # Kinds drawn less often than the others: trivia needs knowledge that no table has, commands have a wording of their own.
 KIND_WEIGHTS = {"trivia": 0.3, "command": 0.5}
 
@@ -33,8 +37,10 @@ def start_table(texts, vocabulary_size, dim, seed):
     return torch.randn(vocabulary_size, dim, generator=generator) * torch.from_numpy(weight).float()[:, None]
 
 
-def embed_bags(table, flat, starts):
-    return F.normalize(F.embedding_bag(torch.from_numpy(flat), table, torch.from_numpy(starts), mode="mean"), dim=1)
+def embed_bags(table, flat, starts, sparse=False):
+    """Normalised means [texts, C]; `sparse` says what kind of gradient the table gets."""
+    means = F.embedding_bag(torch.from_numpy(flat), table, torch.from_numpy(starts), mode="mean", sparse=sparse)
+    return F.normalize(means, dim=1)
 
 
 def info_nce(one, other, temperature):
@@ -89,34 +95,57 @@ def held_back_loss(table, texts):
                         embed_bags(table, *texts.positives.bags(texts.held_back)), TEMPERATURE).item()
 
 
-def train(texts, table, minutes, rng, log):
+class _Batches:
+    """Endless batches, (queries, positives) as bags, words dropped, two crops of a passage among the pairs."""
+
+    def __init__(self, texts, seed):
+        self._texts, self._rng = texts, np.random.default_rng(seed)
+        self._sampler = PairSampler(texts, self._rng)
+
+    def next(self):
+        crops = int(BATCH * CROP_SHARE)
+        pairs, sides = self._sampler.batch(BATCH - crops), _crops(self._texts, self._rng, crops)
+        return [_append(side.bags(pairs, lambda ids: drop_words(self._rng, ids, WORD_DROPOUT)), crop)
+                for side, crop in zip((self._texts.queries, self._texts.positives), sides)]
+
+
+def _train(texts, table, steps, last_rate, seed, log):
+    """The table after `steps` steps, and the running mean over them."""
     table = table.clone().requires_grad_()
+    mean = table.detach().clone()
     optimizer = torch.optim.Adam([table], lr=RATE)
-    sampler = PairSampler(texts, rng)
-    crops = int(BATCH * CROP_SHARE)
-    dropper = lambda ids: drop_words(rng, ids, WORD_DROPOUT)
-    begin, step, running = time.time(), 0, 0.0
-    log(f"table: held-back loss {held_back_loss(table, texts):.4f} at the start")
-    while (done := (time.time() - begin) / (60 * minutes)) < 1:
-        optimizer.param_groups[0]["lr"] = RATE * (1 - done)
-        pairs = sampler.batch(BATCH - crops)
-        one_crop, other_crop = _crops(texts, rng, crops)
-        one = embed_bags(table, *_append(texts.queries.bags(pairs, dropper), one_crop))
-        other = embed_bags(table, *_append(texts.positives.bags(pairs, dropper), other_crop))
+    batches, losses = _Batches(texts, seed), []
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = RATE + (last_rate - RATE) * step / steps
+        one, other = (embed_bags(table, *bags) for bags in batches.next())
         loss = info_nce(one, other, TEMPERATURE)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        running, step = running + loss.item(), step + 1
-        if step % 200 == 0:
-            log(f"table: step {step}, {100 * done:.0f} %, loss {running / 200:.4f}, held-back {held_back_loss(table, texts):.4f}")
-            running = 0.0
-    return table.detach()
+        losses.append(loss.item())
+        with torch.no_grad():
+            mean.lerp_(table, max(SMALLEST_MEAN_SHARE, 1 / (step + 1)))
+        if (step + 1) % REPORT_STEPS == 0:
+            log(f"table: seed {seed}, step {step + 1} of {steps}, loss {np.mean(losses):.4f}, "
+                f"held-back {held_back_loss(table.detach(), texts):.4f}, of the mean {held_back_loss(mean, texts):.4f}")
+            losses = []
+    return table.detach(), mean
+
+
+def _branch(settings, trunk, seed):
+    torch.set_num_threads(1)
+    return _train(TrainingTexts(settings), torch.from_numpy(trunk), BRANCH_STEPS, RATE / 10, seed, settings.log)[1].numpy()
 
 
 def run(settings):
     texts = TrainingTexts(settings)
     table = start_table(texts, settings.vocabulary_size, content_dim(settings.hidden_size) - 1, settings.seed)
-    table = train(texts, table, settings.minutes or DEFAULT_MINUTES, np.random.default_rng(settings.seed), settings.log)
+    settings.log(f"table: held-back loss {held_back_loss(table, texts):.4f} at the start")
+    trunk, _ = _train(texts, table, STEPS, 0.0, [settings.seed, 0], settings.log)
+    torch.save(trunk, settings.out / "trunk.pt")
+    branches = [(settings, trunk.numpy(), [settings.seed, branch]) for branch in range(1, BRANCHES + 1)]
+    with multiprocessing.get_context("spawn").Pool(min(settings.threads, BRANCHES)) as pool:
+        means = pool.starmap(_branch, branches)
+    table = torch.from_numpy(np.mean(means, axis=0))
     torch.save(table, settings.out / "table.pt")
-    settings.log(f"table: held-back loss {held_back_loss(table, texts):.4f} at the end")
+    settings.log(f"table: held-back loss {held_back_loss(table, texts):.4f} of the mean of the branches")
