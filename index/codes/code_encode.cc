@@ -58,9 +58,9 @@ void Balance(const float* steps, size_t n, float last_code, float along, Roundin
   for (size_t i = 0; i < n; ++i) {
     const float error = row.error[i];
     const float to = row.code[i] + Move(error);
-    const bool turns = row.axis[i] * steps[i] * error * sign > 0;
-    const bool exists = (to >= 0) & (to <= last_code);
-    row.gap[i] = turns & exists ? 1 - 2 * std::fabs(error) : kNever;
+    const int turns = row.axis[i] * steps[i] * error * sign > 0;
+    const int exists = static_cast<int>(to >= 0) & static_cast<int>(to <= last_code);
+    row.gap[i] = (turns & exists) != 0 ? 1 - 2 * std::fabs(error) : kNever;
   }
   const float turn = SumOf(n, [&](size_t i) { return row.axis[i] * row.axis[i] * steps[i]; });
   if (!(turn > 0) || along == 0) return;
@@ -72,7 +72,9 @@ void Balance(const float* steps, size_t n, float last_code, float along, Roundin
     for (uint32_t i = 0; i < n; ++i) {
       const float length = std::fabs(row.axis[i]);
       candidates[count].component = i;
-      count += (row.gap[i] < limit * length) & (row.gap[i] >= from * length) ? 1 : 0;
+      const int below = row.gap[i] < limit * length;
+      const int above = row.gap[i] >= from * length;
+      count += static_cast<size_t>(below & above);
     }
     for (size_t c = 0; c < count; ++c) {
       const uint32_t i = candidates[c].component;

@@ -187,10 +187,10 @@ TEST(CodeQueryTest, TheNearestAreAmongTheBestByCodeEvenWithoutStructure) {
   for (const Metric metric : kMetrics) {
     for (const Case& c : {Case{CodeKind::kInt4, 30, 0.98}, Case{CodeKind::kInt8, 15, 0.99},
                           Case{CodeKind::kF16, 12, 0.99}, Case{CodeKind::kF32, 11, 0.999}}) {
-      const Coded coded(c.kind, metric, Family::kGaussian, 128, 3000);
+      const Coded coded(c.kind, metric, Family::kGaussian, 128, 1500);
       double recall = 0;
-      const std::vector<Vector> queries = Coded::Make(Family::kGaussian, 128, 20, 12);
-      for (const Vector& query : queries) recall += Recall(coded, metric, query, c.taken) / 20;
+      const std::vector<Vector> queries = Coded::Make(Family::kGaussian, 128, 10, 12);
+      for (const Vector& query : queries) recall += Recall(coded, metric, query, c.taken) / 10;
       EXPECT_GE(recall, c.recall) << CodeKindName(c.kind) << " " << MetricName(metric);
     }
   }
@@ -201,7 +201,7 @@ TEST(CodeQueryTest, HardlyAnyRowIsBeyondItsReach) {
     for (const Metric metric : kMetrics) {
       for (const Family family : {Family::kGaussian, Family::kClustered, Family::kHeavyTailed,
                                   Family::kMixedNorms, Family::kIntegers}) {
-        const Coded coded(kind, metric, family, 96, 500);
+        const Coded coded(kind, metric, family, 96, 250);
         const std::vector<Vector> queries = Coded::Make(family, 96, 20, 12);
         size_t beyond = 0;
         CodeQuery query;
@@ -212,7 +212,7 @@ TEST(CodeQueryTest, HardlyAnyRowIsBeyondItsReach) {
             beyond += distances[r] > query.Reach(Score(metric, vector, coded.rows[r]));
           }
         }
-        EXPECT_LE(static_cast<double>(beyond) / (20 * 500), 0.005)
+        EXPECT_LE(static_cast<double>(beyond) / (20 * 250), 0.005)
             << CodeKindName(kind) << " " << MetricName(metric) << " family "
             << static_cast<int>(family);
       }
