@@ -49,7 +49,7 @@ struct Flags {
   uint64_t seed = 1;
   std::vector<std::string> peers = {"hnswlib"};
   std::vector<std::string> codes = {"int4", "int8"};
-  std::vector<std::string> builders = {"hnswlib"};
+  std::vector<std::string> builders = {"kith"};
   std::vector<uint32_t> ef = {10, 12,  14,  16,  20,  24,  28,  32,  40,  48,  64,
                               80, 100, 128, 160, 200, 256, 320, 400, 600, 1200};
   bool json = false;
@@ -382,7 +382,7 @@ int main(int argc, char** argv) {
                  "folder where built indexes are kept, and taken from when they are there")
       ->check(CLI::ExistingDirectory);
   app.add_option("--codes", flags.codes, "int4, int8, f16, f32")->delimiter(',');
-  app.add_option("--builders", flags.builders)->delimiter(',');
+  app.add_option("--builders", flags.builders, "kith, hnswlib")->delimiter(',');
   app.add_option("--threads", flags.threads, "that search")->check(CLI::Range(1, 256));
   app.add_option("--build-threads", flags.build_threads)->check(CLI::Range(1, 256));
   app.add_option("--rounds", flags.rounds)->check(CLI::Range(1, 1000));

@@ -48,11 +48,18 @@ size_t EstimateGraphBytes(uint64_t rows, uint32_t m) {
 }
 
 size_t EstimateGraphBuildBytes(uint64_t rows, size_t row_bytes, const GraphOptions& options) {
-  // hnswlib, a row: links, the code, a label; two locks, a level, a pointer, an entry of a hash
-  // table; and a mark a thread. The draft and the image overlap with nothing else but each other.
-  const uint64_t hnswlib_row =
-      2 * options.m * 4 + 4 + row_bytes + 8 + 40 + 4 + 8 + 64 + 8 + 2 * uint64_t{options.threads};
-  return rows * hnswlib_row + 2 * EstimateGraphBytes(rows, options.m) + rows * 48;
+  uint64_t a_row = 0;
+  if (options.builder == GraphBuilder::kHnswlib) {
+    // Links, a copy of the code, a label; a lock, a level, a pointer, an entry of a hash table; and
+    // a mark a thread.
+    a_row = 2 * options.m * 4 + 4 + row_bytes + 8 + 40 + 4 + 8 + 72 + 2 * uint64_t{options.threads};
+  } else {
+    // Distances of links, on the upper levels too; a count and a lock; where it starts and in which
+    // order; and a mark a thread.
+    a_row = 3 * options.m * 4 + 2 + 24 + uint64_t{options.threads};
+  }
+  // A draft is about as large as the image; freezing and repairing number its rows some times.
+  return rows * (a_row + 48) + 2 * EstimateGraphBytes(rows, options.m);
 }
 
 }  // namespace kith::index
