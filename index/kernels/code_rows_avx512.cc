@@ -49,7 +49,7 @@ inline __m128 FoldFloats(__m512 sums) {
 struct Int4 {
   template <size_t kRows>
   static __m128 Sums(const CodeWeights& query, const Byte* const* rows) {
-    constexpr size_t kBlocks = 8 * 64;
+    constexpr size_t kBlocks = 4 * 64;
     const int8_t* low = static_cast<const int8_t*>(query.weights);
     const int8_t* high = low + query.bytes;
     const __m512i mask = _mm512_set1_epi8(15);
@@ -58,9 +58,8 @@ struct Int4 {
     for (size_t r = 0; r < kRows; ++r) sums[r] = _mm512_setzero_si512();
     for (size_t begin = 0; begin < query.bytes; begin += kBlocks) {
       const size_t end = query.bytes - begin < kBlocks ? query.bytes : begin + kBlocks;
-      __m512i low_sums[kRows];
-      __m512i high_sums[kRows];
-      for (size_t r = 0; r < kRows; ++r) low_sums[r] = high_sums[r] = _mm512_setzero_si512();
+      __m512i pairs[kRows];
+      for (size_t r = 0; r < kRows; ++r) pairs[r] = _mm512_setzero_si512();
       for (size_t i = begin; i < end; i += 64) {
         const __m512i low_weights = Load(low, i, query.bytes);
         const __m512i high_weights = Load(high, i, query.bytes);
@@ -68,15 +67,13 @@ struct Int4 {
           const __m512i codes = Load(rows[r], i, query.bytes);
           const __m512i low_codes = _mm512_and_si512(codes, mask);
           const __m512i high_codes = _mm512_and_si512(_mm512_srli_epi16(codes, 4), mask);
-          low_sums[r] = _mm512_add_epi16(low_sums[r], _mm512_maddubs_epi16(low_codes, low_weights));
-          high_sums[r] =
-              _mm512_add_epi16(high_sums[r], _mm512_maddubs_epi16(high_codes, high_weights));
+          const __m512i products = _mm512_add_epi16(_mm512_maddubs_epi16(low_codes, low_weights),
+                                                    _mm512_maddubs_epi16(high_codes, high_weights));
+          pairs[r] = _mm512_add_epi16(pairs[r], products);
         }
       }
       for (size_t r = 0; r < kRows; ++r) {
-        sums[r] =
-            _mm512_add_epi32(sums[r], _mm512_add_epi32(_mm512_madd_epi16(low_sums[r], ones),
-                                                       _mm512_madd_epi16(high_sums[r], ones)));
+        sums[r] = _mm512_add_epi32(sums[r], _mm512_madd_epi16(pairs[r], ones));
       }
     }
     return _mm_cvtepi32_ps(Fold<kRows>(sums));
