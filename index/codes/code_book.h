@@ -45,7 +45,7 @@ class CodeBook {
   static constexpr size_t kMaxSample = 4096;
 
   // `sample`: rows of `dimension` components that ValidateVector took, at least one. Costs about as
-  // much as encoding 50,000 rows. REQUIRES: 1 <= dimension <= kMaxDimension.
+  // much as encoding 100,000 rows. REQUIRES: 1 <= dimension <= kMaxDimension.
   static CodeBook Learn(CodeKind kind, Metric metric, uint32_t dimension,
                         std::span<const float* const> sample, const Kernels& kernels);
 

@@ -109,7 +109,7 @@ TEST(CodeQueryTest, FloatCodesAreAsGoodAsTheirKind) {
 TEST(CodeQueryTest, EveryInstructionSetGivesTheSameDistances) {
   for (const CodeKind kind : kKinds) {
     for (const Metric metric : kMetrics) {
-      for (const uint32_t dimension : {1u, 5u, 64u, 100u, 384u, 1000u}) {
+      for (const uint32_t dimension : {1u, 5u, 64u, 100u, 384u, 1000u, 4096u}) {
         const Coded coded(kind, metric, Family::kClustered, dimension, 21);
         std::vector<float> expected;
         for (const Kernels* kernels : AvailableKernels()) {
@@ -152,6 +152,26 @@ TEST(CodeQueryTest, AQueryIsReusedForBooksOfOtherKindsAndDimensions) {
       fresh.Prepare(coded.book, coded.rows[0].data(), BestKernels());
       reused.Prepare(coded.book, coded.rows[0].data(), BestKernels());
       EXPECT_EQ(coded.Scan(reused), coded.Scan(fresh));
+    }
+  }
+}
+
+TEST(CodeQueryTest, BooksLearnedFromOneRowOrTwoServeAnyOther) {
+  for (const CodeKind kind : kKinds) {
+    for (const Metric metric : kMetrics) {
+      for (const size_t learned : {1, 2}) {
+        const std::vector<Vector> rows = Coded::Make(Family::kGaussian, 40, 30, 3);
+        std::vector<const float*> sample;
+        for (size_t i = 0; i < learned; ++i) sample.push_back(rows[i].data());
+        const CodeBook book = CodeBook::Learn(kind, metric, 40, sample, BestKernels());
+        CodeQuery query;
+        query.Prepare(book, rows[29].data(), BestKernels());
+        for (const Vector& row : rows) {
+          std::vector<std::byte> code(book.row_bytes());
+          book.Encode(row.data(), code.data());
+          ASSERT_TRUE(std::isfinite(query.Distance(code.data())));
+        }
+      }
     }
   }
 }
