@@ -4,15 +4,20 @@
 
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
+#include "server/engine/indexing/recall_report.h"
 #include "server/engine/ingest_session.h"
 #include "server/engine/model_registry.h"
+#include "server/engine/operation_registry.h"
 #include "server/engine/ordered_ingest.h"
 #include "server/engine/preparer.h"
 #include "server/engine/read_view.h"
+#include "server/engine/records.h"
 #include "server/engine/search_task.h"
 #include "server/engine/services.h"
 #include "server/engine/shard.h"
 #include "server/engine/validate.h"
+#include "storage/commit_batch.h"
+#include "storage/store.h"
 
 namespace kith::engine {
 namespace {
@@ -31,11 +36,13 @@ UpsertAnswer UpsertAnswerOf(WriteAnswer answer) {
 }  // namespace
 
 Collection::Collection(const Services* services, uint32_t number, CollectionInfo info,
-                       absl::StatusOr<EncoderRef> encoder, std::shared_ptr<Shard> shard)
+                       absl::StatusOr<EncoderRef> encoder, std::shared_ptr<Shard> shard,
+                       OperationRegistry* operations)
     : services_(services),
       number_(number),
       encoder_(std::move(encoder)),
       shard_(std::move(shard)),
+      operations_(operations),
       info_(std::move(info)) {}
 
 Collection::~Collection() = default;
@@ -128,6 +135,72 @@ void Collection::Read(std::optional<CommitToken> at_least, std::shared_ptr<const
   };
   if (!at_least) return run(absl::OkStatus());
   shard_->AwaitVisible(*at_least, call, std::move(run));
+}
+
+// --- The index ---
+
+IndexStatus Collection::index_status() const {
+  IndexStatus status = shard_->indexer().Status(*shard_->view());
+  status.sampled_recall = shard_->sampler().recall();
+  status.ef_boost = shard_->sampler().boost();
+  return status;
+}
+
+absl::StatusOr<Operation> Collection::SealIndex() {
+  return BeginIndexWork(OperationKind::kSealIndex);
+}
+
+absl::StatusOr<Operation> Collection::MergeIndex() {
+  return BeginIndexWork(OperationKind::kMergeIndex);
+}
+
+absl::StatusOr<Operation> Collection::BeginIndexWork(OperationKind kind) {
+  const Operation operation = operations_->New(kind, info().name);
+  storage::CommitBatch batch(*services_->store);
+  batch.PutOperation(operation.id, OperationRecordOf(operation, number_));
+  KITH_RETURN_IF_ERROR(services_->store->Commit(batch, storage::Durability::kSynced));
+  ContinueIndexWork(operation, operations_->Add(operation, number_));
+  return operation;
+}
+
+void Collection::ContinueIndexWork(const Operation& operation, std::shared_ptr<const Call> call) {
+  IndexRequest request;
+  request.merge = operation.kind == OperationKind::kMergeIndex;
+  request.call = std::move(call);
+  request.progress = [operations = operations_, id = operation.id](const std::string& phase,
+                                                                   uint64_t done, uint64_t total) {
+    operations->SetProgress(id, phase, done, total);
+  };
+  request.done = [services = services_, operations = operations_,
+                  id = operation.id](absl::Status status) {
+    // Storage is written: not on the thread that says so.
+    services->background.Post([services, operations, id, status] {
+      // At the end of the server the record stays as it is, and the next start goes on.
+      if (!status.ok() && services->stopping()) return;
+      storage::CommitBatch batch(*services->store);
+      operations->End(id, status, &batch);
+    });
+  };
+  shard_->indexer().Ask(std::move(request));
+}
+
+void Collection::MeasureRecall(RecallRequest request, std::shared_ptr<const Call> call,
+                               RecallDone done) {
+  const uint32_t dimension = shard_->identity().dimension;
+  if (absl::Status bad = ValidateRecallRequest(request, dimension, services_->limits); !bad.ok()) {
+    return done(std::move(bad));
+  }
+  // It scans everything once a query: not where searches wait for a thread.
+  absl::Status queued = services_->background.Submit(
+      call, [shard = shard_, call, done, request = std::move(request),
+             ticket = services_->in_flight.Enter()](absl::Status status) {
+        if (!status.ok()) return done(std::move(status));
+        const std::shared_ptr<const View> view = shard->view();
+        auto answer = MeasureOn(view->index, request, shard->sampler().boost(), *call);
+        if (answer.ok()) return done(*std::move(answer));
+        done(shard->indexer().AfterFailure(*view, answer.status()));
+      });
+  if (!queued.ok()) done(std::move(queued));
 }
 
 absl::StatusOr<CollectionStats> Collection::Stats() const {

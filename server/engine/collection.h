@@ -33,6 +33,7 @@
 namespace kith::engine {
 
 class IngestSession;
+class OperationRegistry;
 class ReadView;
 struct PrepareContext;
 struct PreparedWrite;
@@ -41,9 +42,10 @@ class Shard;
 
 class Collection : public std::enable_shared_from_this<Collection> {
  public:
-  // `services` must outlive the collection. Made by the Database alone.
+  // `services` and `operations` must outlive the collection. Made by the Database alone.
   Collection(const Services* services, uint32_t number, CollectionInfo info,
-             absl::StatusOr<EncoderRef> encoder, std::shared_ptr<Shard> shard);
+             absl::StatusOr<EncoderRef> encoder, std::shared_ptr<Shard> shard,
+             OperationRegistry* operations);
   ~Collection();
 
   CollectionInfo info() const;
@@ -83,6 +85,8 @@ class Collection : public std::enable_shared_from_this<Collection> {
   // For the Database.
   const std::shared_ptr<Shard>& shard() const { return shard_; }
   void ReplaceInfo(CollectionInfo info);
+  // Goes on with what SealIndex or MergeIndex began before a restart.
+  void ContinueIndexWork(const Operation& operation, std::shared_ptr<const Call> call);
 
   // The two halves of Upsert, for streams: prepare in any order, commit in the order of the calls.
   void PrepareUpsertAsync(UpsertRequest request, std::shared_ptr<const Call> call,
@@ -91,6 +95,7 @@ class Collection : public std::enable_shared_from_this<Collection> {
 
  private:
   PrepareContext Context() const;
+  absl::StatusOr<Operation> BeginIndexWork(OperationKind kind);
 
   // Constant after construction.
   const Services* const services_;
@@ -99,6 +104,7 @@ class Collection : public std::enable_shared_from_this<Collection> {
   // takes vectors only.
   const absl::StatusOr<EncoderRef> encoder_;
   const std::shared_ptr<Shard> shard_;
+  OperationRegistry* const operations_;
 
   mutable absl::Mutex mu_;
   CollectionInfo info_ ABSL_GUARDED_BY(mu_);

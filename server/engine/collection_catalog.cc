@@ -131,6 +131,14 @@ absl::Status CollectionCatalog::Restore(storage::Catalog catalog) {
     absl::MutexLock change(&change_mu_);
     server_ = catalog.server;
   }
+  KITH_ASSIGN_OR_RETURN(const auto orphans,
+                        services_->store->segments().RemoveOrphans(catalog.manifests));
+  if (!orphans.empty()) {
+    services_->Report(Event::Level::kInfo,
+                      fmt::format("removed {} files of segments that were not finished, or not "
+                                  "needed any more, when the server ended",
+                                  orphans.size()));
+  }
   const auto shared = std::make_shared<const storage::Catalog>(std::move(catalog));
   std::vector<std::function<void()>> work;
   for (const auto& [number, record] : shared->collections) {
@@ -149,8 +157,10 @@ absl::Status CollectionCatalog::Restore(storage::Catalog catalog) {
       const auto state = shared->shards.find(shard);
       const auto fields = shared->field_registries.find(number);
       const auto model = shared->models.find(artifact);
+      const auto manifest = shared->manifests.find({shard, kSpace});
       Load(name, state == shared->shards.end() ? store::ShardState() : state->second,
            fields == shared->field_registries.end() ? store::FieldRegistry() : fields->second,
+           manifest == shared->manifests.end() ? store::ManifestRecord() : manifest->second,
            model == shared->models.end() ? nullptr : &model->second);
     });
   }
@@ -158,6 +168,7 @@ absl::Status CollectionCatalog::Restore(storage::Catalog catalog) {
   // Deletions that a stop or a crash cut short go on.
   for (const auto& [id, record] : shared->operations) {
     if (record.state() != store::OPERATION_STATE_RUNNING) continue;
+    if (ReadOperation(id, record).kind != OperationKind::kReclaimCollection) continue;
     const auto dropped = shared->collections.find(record.collection_number());
     if (dropped == shared->collections.end()) continue;
     KITH_ASSIGN_OR_RETURN(const Operation operation, operations_->Get(id));
@@ -168,10 +179,13 @@ absl::Status CollectionCatalog::Restore(storage::Catalog catalog) {
 }
 
 void CollectionCatalog::Load(const std::string& name, const store::ShardState& state,
-                             const store::FieldRegistry& fields, const store::ModelRecord* model) {
+                             const store::FieldRegistry& fields,
+                             const store::ManifestRecord& manifest,
+                             const store::ModelRecord* model) {
   auto entry = Copy(name);
   if (!entry.ok()) return;
-  absl::Status status = entry->shard->Load(state, fields, Call::Background());
+  entry->shard->indexer().Configure(entry->info.space.index);
+  absl::Status status = entry->shard->Load(state, fields, manifest, Call::Background());
   std::shared_ptr<Collection> collection;
   if (status.ok()) {
     absl::StatusOr<EncoderRef> encoder = models_->Resolve(entry->info.space, model);
@@ -181,7 +195,8 @@ void CollectionCatalog::Load(const std::string& name, const store::ShardState& s
     }
     entry->info.state = CollectionState::kReady;
     collection = std::make_shared<Collection>(services_, entry->number, entry->info,
-                                              std::move(encoder), entry->shard);
+                                              std::move(encoder), entry->shard, operations_);
+    ContinueOperations(entry->number, collection.get());
     services_->Report(Event::Level::kInfo, fmt::format("loaded {} passages", state.live_passages()),
                       name);
   } else {
@@ -197,6 +212,36 @@ void CollectionCatalog::Load(const std::string& name, const store::ShardState& s
     if (--loading_ == 0) done.swap(when_loaded_);
   }
   for (const auto& one : done) one();
+}
+
+void CollectionCatalog::ContinueOperations(uint32_t number, Collection* collection) {
+  for (const OperationRegistry::Running& running : operations_->RunningOf(number)) {
+    if (running.operation.kind == OperationKind::kReclaimCollection) continue;
+    collection->ContinueIndexWork(running.operation, running.call);
+  }
+}
+
+absl::Status CollectionCatalog::CheckMemory(const VectorSpace& space, uint64_t passages) const {
+  if (passages == 0) return absl::OkStatus();
+  ServerInfo server;
+  server.memory_budget_bytes = services_->memory.total();
+  server.memory_used_bytes = services_->memory.used();
+  EstimateRequest request;
+  request.passages = passages;
+  request.dimension = space.dimension;
+  request.index = space.index;
+  KITH_ASSIGN_OR_RETURN(const Estimate estimate,
+                        EstimateCollection(request, services_->limits, server));
+  if (estimate.fits) return absl::OkStatus();
+  return Error(absl::StatusCode::kResourceExhausted, reason::kMemoryBudget,
+               "{} passages of {} values would take {} bytes of memory and {} more while they are "
+               "indexed, but {} of {} are taken and writes stop at 90 %; use a smaller "
+               "quantization, raise --memory-budget, or use a larger machine",
+               passages, space.dimension, estimate.resident_bytes, estimate.build_bytes,
+               estimate.used_bytes, estimate.budget_bytes)
+      .With("needed_bytes", estimate.resident_bytes + estimate.build_bytes)
+      .With("used_bytes", estimate.used_bytes)
+      .With("budget_bytes", estimate.budget_bytes);
 }
 
 // --- Changing ---
@@ -265,6 +310,7 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Create(const CollectionSpec& s
   EncoderRef encoder;
   KITH_ASSIGN_OR_RETURN(CollectionInfo info, Resolve(spec, &encoder));
   KITH_RETURN_IF_ERROR(CheckNew(info));
+  KITH_RETURN_IF_ERROR(CheckMemory(info.space, spec.expected_passages));
 
   store::ServerRecord server = server_;
   const uint32_t number = server.next_collection_number();
@@ -287,10 +333,11 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Create(const CollectionSpec& s
   KITH_RETURN_IF_ERROR(services_->store->Commit(batch, storage::Durability::kSynced));
   server_ = server;
 
-  KITH_RETURN_IF_ERROR(
-      entry.shard->Load(store::ShardState(), store::FieldRegistry(), Call::Background()));
-  entry.collection =
-      std::make_shared<Collection>(services_, number, entry.info, std::move(encoder), entry.shard);
+  entry.shard->indexer().Configure(info.space.index);
+  KITH_RETURN_IF_ERROR(entry.shard->Load(store::ShardState(), store::FieldRegistry(),
+                                         store::ManifestRecord(), Call::Background()));
+  entry.collection = std::make_shared<Collection>(services_, number, entry.info, std::move(encoder),
+                                                  entry.shard, operations_);
   absl::MutexLock lock(&mu_);
   return entries_.emplace(info.name, std::move(entry)).first->second.info;
 }
@@ -330,6 +377,7 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Update(std::string_view name,
   batch.PutCollection(entry.number, RecordOf(entry));
   KITH_RETURN_IF_ERROR(services_->store->Commit(batch, storage::Durability::kSynced));
   entry.collection->ReplaceInfo(entry.info);
+  entry.shard->indexer().Configure(entry.info.space.index);
   absl::MutexLock lock(&mu_);
   return (entries_.find(name)->second = std::move(entry)).info;
 }
@@ -347,6 +395,8 @@ absl::StatusOr<Operation> CollectionCatalog::Delete(std::string_view name,
         .With("current_etag", entry.info.etag);
   }
   // Writes that were accepted are answered first; those that come later find no collection.
+  // The indexer first: what it has on the strand ends before Close returns.
+  entry.shard->indexer().Stop();
   if (entry.collection != nullptr) entry.shard->Close();
   const uint32_t shard_number = entry.shard->identity().shard;
   const Operation operation = operations_->New(OperationKind::kReclaimCollection, entry.info.name);
@@ -358,7 +408,10 @@ absl::StatusOr<Operation> CollectionCatalog::Delete(std::string_view name,
   batch.DropShard(shard_number);
   if (absl::Status stored = services_->store->Commit(batch, storage::Durability::kSynced);
       !stored.ok()) {
-    if (entry.collection != nullptr) entry.shard->Reopen();
+    if (entry.collection != nullptr) {
+      entry.shard->Reopen();
+      entry.shard->indexer().Resume();
+    }
     return stored;
   }
   {
@@ -384,7 +437,9 @@ void CollectionCatalog::Reclaim(std::string operation, uint32_t number, uint32_t
     absl::Status status = call->Check();
     if (status.ok()) {
       operations_->SetPhase(operation, "reclaiming space");
-      status = services_->store->ReclaimShard(shard_number, *call);
+      // Its last reader is gone, and so is every build: nobody writes there any more.
+      status = services_->store->segments().RemoveShard(shard_number);
+      if (status.ok()) status = services_->store->ReclaimShard(shard_number, *call);
     }
     // At the end of the server the record stays as it is, and the next start goes on.
     if (!status.ok() && services_->stopping()) return;

@@ -68,11 +68,16 @@ class CollectionCatalog {
   using Entries = std::map<std::string, Entry, std::less<>>;
 
   absl::StatusOr<CollectionInfo> Resolve(const CollectionSpec& spec, EncoderRef* encoder) const;
+  // Index work that a stop or a crash cut short goes on.
+  void ContinueOperations(uint32_t number, Collection* collection);
+  // RESOURCE_EXHAUSTED / MEMORY_BUDGET if so many passages would not fit.
+  absl::Status CheckMemory(const VectorSpace& space, uint64_t passages) const;
   absl::Status CheckNew(const CollectionInfo& info) const ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<Entry> Copy(std::string_view name) const ABSL_LOCKS_EXCLUDED(mu_);
   store::CollectionRecord RecordOf(const Entry& entry) const;
   void Load(const std::string& name, const store::ShardState& state,
-            const store::FieldRegistry& fields, const store::ModelRecord* model);
+            const store::FieldRegistry& fields, const store::ManifestRecord& manifest,
+            const store::ModelRecord* model);
   // Gives back the space of a dropped collection: waits for its last reader, then reclaims.
   void Reclaim(std::string operation, uint32_t number, uint32_t shard_number,
                std::weak_ptr<Shard> shard, std::shared_ptr<const Call> call);

@@ -43,9 +43,10 @@ store::SpaceCounter* CounterOf(store::ShardState* state) {
 
 Committer::Committer(const Services* services, const ShardIdentity& identity,
                      store::ShardState state, FieldRegistry fields,
-                     std::unique_ptr<index::IndexWriter> index)
+                     std::unique_ptr<index::IndexWriter> index, const IndexDebt* debt)
     : services_(services),
       identity_(identity),
+      debt_(debt),
       state_(std::move(state)),
       fields_(std::make_shared<const FieldRegistry>(std::move(fields))),
       index_(std::move(index)),
@@ -203,6 +204,7 @@ absl::Status Committer::CheckConditions(const PreparedWrite& write) const {
 absl::Status Committer::ReserveMemory(const PreparedWrite& write) {
   const uint64_t rows = write.passage_count();
   if (rows == 0) return absl::OkStatus();
+  KITH_RETURN_IF_ERROR(debt_->CheckWrite());
   const uint64_t bytes = index_->BytesToReserve(reserved_rows_ + rows);
   if (bytes > 0) {
     KITH_ASSIGN_OR_RETURN(const auto taken, services_->memory.ReserveForWrite(bytes));

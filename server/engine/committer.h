@@ -25,6 +25,7 @@
 #include "kith/store/catalog.pb.h"
 #include "kith/store/document.pb.h"
 #include "server/engine/field_registry.h"
+#include "server/engine/indexing/index_debt.h"
 #include "server/engine/prepared_write.h"
 #include "server/engine/request_rows.h"
 #include "server/engine/services.h"
@@ -51,7 +52,7 @@ class Committer {
   using Write = std::unique_ptr<PreparedWrite>;
 
   Committer(const Services* services, const ShardIdentity& identity, store::ShardState state,
-            FieldRegistry fields, std::unique_ptr<index::IndexWriter> index);
+            FieldRegistry fields, std::unique_ptr<index::IndexWriter> index, const IndexDebt* debt);
 
   struct Outcome {
     std::shared_ptr<const View>
@@ -60,6 +61,9 @@ class Committer {
   };
   // One group. REQUIRES: writes is not empty.
   Outcome Commit(const std::vector<Write>& writes);
+
+  // For index work between two groups: nothing is reserved then.
+  index::IndexWriter& index() { return *index_; }
 
   // The present state as a View with a fresh snapshot.
   std::shared_ptr<const View> MakeView();
@@ -93,6 +97,7 @@ class Committer {
   // Constant after construction.
   const Services* const services_;
   const ShardIdentity identity_;
+  const IndexDebt* const debt_;
 
   // The shard's state as of the last commit.
   store::ShardState state_;

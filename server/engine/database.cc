@@ -29,6 +29,8 @@ constexpr uint64_t kStoreBytesMax = 1 << 30;
 constexpr uint64_t kBudgetMin = 256 << 20;
 // How often idle shards exchange their snapshots.
 constexpr std::chrono::seconds kSnapshotAge{60};
+// How often the files of all segments are read again and compared with their checksums.
+constexpr std::chrono::hours kScrubAge{24};
 
 class DatabaseImpl final : public Database {
  public:
@@ -43,6 +45,7 @@ class DatabaseImpl final : public Database {
   ~DatabaseImpl() override {
     services_.BeginStop();
     operations_.CancelAll();
+    for (const auto& collection : catalog_.Loaded()) collection->shard()->EndPause();
     services_.Stop();
   }
 
@@ -53,6 +56,7 @@ class DatabaseImpl final : public Database {
     KITH_RETURN_IF_ERROR(operations_.Restore(catalog));
     KITH_RETURN_IF_ERROR(catalog_.Restore(std::move(catalog)));
     ScheduleHousekeeping();
+    ScheduleScrub();
     return absl::OkStatus();
   }
 
@@ -122,6 +126,13 @@ class DatabaseImpl final : public Database {
     services_.timer.After(kSnapshotAge, [this] {
       for (const auto& collection : catalog_.Loaded()) collection->shard()->RefreshSnapshot();
       ScheduleHousekeeping();
+    });
+  }
+
+  void ScheduleScrub() {
+    services_.timer.After(kScrubAge, [this] {
+      for (const auto& collection : catalog_.Loaded()) collection->shard()->indexer().Scrub();
+      ScheduleScrub();
     });
   }
 

@@ -25,11 +25,29 @@ absl::Status MemoryBudget::OverBudget(uint64_t bytes, uint64_t used) const {
 
 absl::StatusOr<MemoryBudget::Reservation> MemoryBudget::ReserveForWrite(uint64_t bytes) {
   const uint64_t limit = total_ / 10 * 9;
-  uint64_t used = used_.load(std::memory_order_relaxed);
-  do {
-    if (used > limit || bytes > limit - used) return OverBudget(bytes, used);
-  } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+  uint64_t used = 0;
+  if (!TryTake(bytes, limit, &used)) return OverBudget(bytes, used);
   return Reservation(this, bytes);
+}
+
+absl::StatusOr<MemoryBudget::Reservation> MemoryBudget::ReserveForBuild(uint64_t bytes) {
+  uint64_t used = 0;
+  if (TryTake(bytes, total_, &used)) return Reservation(this, bytes);
+  return Error(absl::StatusCode::kResourceExhausted, reason::kMemoryBudget,
+               "building a segment needs {} bytes of memory, but {} of {} are taken", bytes, used,
+               total_)
+      .With("needed_bytes", bytes)
+      .With("used_bytes", used)
+      .With("budget_bytes", total_)
+      .RetryAfter(absl::Seconds(5));
+}
+
+bool MemoryBudget::TryTake(uint64_t bytes, uint64_t limit, uint64_t* used) {
+  *used = used_.load(std::memory_order_relaxed);
+  do {
+    if (*used > limit || bytes > limit - *used) return false;
+  } while (!used_.compare_exchange_weak(*used, *used + bytes, std::memory_order_relaxed));
+  return true;
 }
 
 MemoryBudget::Reservation MemoryBudget::Take(uint64_t bytes) {

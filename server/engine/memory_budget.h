@@ -51,6 +51,10 @@ class MemoryBudget {
   // MEMORY_BUDGET.
   absl::StatusOr<Reservation> ReserveForWrite(uint64_t bytes);
 
+  // Takes `bytes` for the build of a segment, if they stay under the total: it may go where writes
+  // may not, since in the end rows take less memory sealed than growing.
+  absl::StatusOr<Reservation> ReserveForBuild(uint64_t bytes);
+
   // Takes `bytes` whatever is left: for what is there already (an encoder, rows replayed at start).
   Reservation Take(uint64_t bytes);
 
@@ -58,6 +62,8 @@ class MemoryBudget {
   uint64_t used() const { return used_.load(std::memory_order_relaxed); }
 
  private:
+  // Adds `bytes` to what is used, or returns false and what is used.
+  bool TryTake(uint64_t bytes, uint64_t limit, uint64_t* used);
   absl::Status OverBudget(uint64_t bytes, uint64_t used) const;
 
   const uint64_t total_;

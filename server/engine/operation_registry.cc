@@ -58,6 +58,30 @@ void OperationRegistry::SetPhase(const std::string& id, std::string phase) {
   entry->second.operation.update_time = Now();
 }
 
+void OperationRegistry::SetProgress(const std::string& id, const std::string& phase, uint64_t done,
+                                    uint64_t total) {
+  absl::MutexLock lock(&mu_);
+  const auto entry = entries_.find(id);
+  if (entry == entries_.end() || entry->second.operation.ended()) return;
+  Operation& operation = entry->second.operation;
+  operation.phase = phase;
+  operation.done = done;
+  operation.total = total;
+  operation.update_time = Now();
+}
+
+std::vector<OperationRegistry::Running> OperationRegistry::RunningOf(
+    uint32_t collection_number) const {
+  absl::MutexLock lock(&mu_);
+  std::vector<Running> running;
+  for (const auto& [id, entry] : entries_) {
+    if (entry.collection_number == collection_number && !entry.operation.ended()) {
+      running.push_back({entry.operation, entry.call});
+    }
+  }
+  return running;
+}
+
 void OperationRegistry::End(const std::string& id, const absl::Status& status,
                             storage::CommitBatch* batch) {
   Operation ended;

@@ -40,6 +40,15 @@ class OperationRegistry final : public Operations {
   absl::Status Restore(const storage::Catalog& catalog);
 
   void SetPhase(const std::string& id, std::string phase) ABSL_LOCKS_EXCLUDED(mu_);
+  // As it stands, in memory alone: a restart begins it again.
+  void SetProgress(const std::string& id, const std::string& phase, uint64_t done, uint64_t total)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Those of a collection that have not ended, with what their work has to ask.
+  struct Running {
+    Operation operation;
+    std::shared_ptr<const Call> call;
+  };
+  std::vector<Running> RunningOf(uint32_t collection_number) const ABSL_LOCKS_EXCLUDED(mu_);
   // Ends it by `status` (CANCELLED ends it as cancelled), stores that together with what `batch`
   // holds, and wakes those who wait.
   void End(const std::string& id, const absl::Status& status, storage::CommitBatch* batch)

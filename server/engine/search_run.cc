@@ -18,6 +18,11 @@ constexpr uint64_t kAskingPassagesMax = 16;
 // Bytes of codes and of float32 values that one core scans in a nanosecond, on the slow side.
 constexpr double kCodesPerNanosecond = 5;
 constexpr double kFloatsPerNanosecond = 2;
+// A walk through a graph: candidates, if the request does not say, codes met for each of them, and
+// what each of these costs beside its bytes.
+constexpr int64_t kUsualEf = 64;
+constexpr double kDistancesPerCandidate = 16;
+constexpr double kNanosecondsPerDistance = 15;
 
 // A hit of the index, and what storage says about it.
 struct Found {
@@ -137,22 +142,29 @@ absl::StatusOr<QueryVectors> VectorsOfDocument(const storage::Reader& reader,
 
 absl::StatusOr<SearchAnswer> RunSearch(const View& view, const storage::Reader& reader,
                                        const ShardIdentity& shard, const SearchRequest& request,
-                                       const QueryVectors& query, const Call& call) {
+                                       const QueryVectors& query, double boost, const Call& call) {
   thread_local index::SearchScratch scratch;
   const auto wanted = static_cast<uint32_t>(request.offset + request.limit);
-  KITH_ASSIGN_OR_RETURN(index::SearchResult result,
-                        index::Search(view.index,
-                                      {.queries = query.values,
-                                       .k = wanted,
-                                       .exact = request.exact,
-                                       .group_by_document = request.group_by_document,
-                                       .exclude = query.exclude},
-                                      call, scratch));
+  KITH_ASSIGN_OR_RETURN(
+      index::SearchResult result,
+      index::Search(view.index,
+                    {.queries = query.values,
+                     .k = wanted,
+                     .exact = request.exact,
+                     .target_recall = request.target_recall.value_or(kDefaultTargetRecall),
+                     .ef = static_cast<uint32_t>(request.ef.value_or(0)),
+                     .ef_boost = boost,
+                     .group_by_document = request.group_by_document,
+                     .exclude = query.exclude},
+                    call, scratch));
   SearchAnswer answer;
-  answer.strategy = request.exact ? Strategy::kExactScan : Strategy::kCodeScan;
+  answer.strategy = request.exact                ? Strategy::kExactScan
+                    : result.segments_walked > 0 ? Strategy::kGraph
+                                                 : Strategy::kCodeScan;
   answer.exhausted = result.hits.size() < wanted;
   answer.metric = view.index.options().metric;
   answer.code_distances = request.exact ? 0 : result.rows_scanned;
+  answer.graph_distances = result.graph_distances;
   answer.exact_distances = request.exact ? result.rows_scanned : result.rows_rescored;
 
   const size_t skipped = std::min<size_t>(request.offset, result.hits.size());
@@ -172,9 +184,19 @@ absl::StatusOr<SearchAnswer> RunSearch(const View& view, const storage::Reader& 
 }
 
 double EstimateNanoseconds(const View& view, const SearchRequest& request) {
-  const double values =
-      static_cast<double>(view.index.live_rows()) * view.index.options().dimension;
-  return values / (request.exact ? kFloatsPerNanosecond : kCodesPerNanosecond);
+  const double dimension = view.index.options().dimension;
+  if (request.exact) {
+    return static_cast<double>(view.index.live_rows()) * dimension / kFloatsPerNanosecond;
+  }
+  const auto ef = std::max<int64_t>(request.ef.value_or(kUsualEf), request.limit + request.offset);
+  const double walk = static_cast<double>(ef) * kDistancesPerCandidate *
+                      (kNanosecondsPerDistance + dimension / kCodesPerNanosecond);
+  double nanoseconds = 0;
+  for (const index::SegmentView& segment : view.index.segments()) {
+    const double scan = segment.visible * dimension / kCodesPerNanosecond;
+    nanoseconds += segment.sealed != nullptr ? std::min(scan, walk) : scan;
+  }
+  return nanoseconds;
 }
 
 }  // namespace kith::engine

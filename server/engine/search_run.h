@@ -30,10 +30,11 @@ struct QueryVectors {
 absl::StatusOr<QueryVectors> VectorsOfDocument(const storage::Reader& reader,
                                                const ShardIdentity& shard, const std::string& id);
 
-// `reader` reads the View's snapshot; one that is CacheOnly may fail with IsNotCached().
+// `reader` reads the View's snapshot; one that is CacheOnly may fail with IsNotCached(). `boost`
+// widens what the request's target recall means (RecallSampler).
 absl::StatusOr<SearchAnswer> RunSearch(const View& view, const storage::Reader& reader,
                                        const ShardIdentity& shard, const SearchRequest& request,
-                                       const QueryVectors& query, const Call& call);
+                                       const QueryVectors& query, double boost, const Call& call);
 
 // About how long RunSearch computes, in nanoseconds, its reads not counted.
 double EstimateNanoseconds(const View& view, const SearchRequest& request);

@@ -160,6 +160,17 @@ void SearchTask::Search() {
   if (!queued.ok()) done_(std::move(queued));
 }
 
+void SearchTask::Sample(const SearchRequest& request, const SearchAnswer& answer,
+                        const QueryVectors& query) const {
+  // Only what a target decided, and nothing that leaves rows out.
+  if (answer.strategy != Strategy::kGraph || request.ef || request.group_by_document ||
+      !query.exclude.empty() || !shard_->sampler().Wants()) {
+    return;
+  }
+  shard_->sampler().Take({query.values, static_cast<uint32_t>(request.limit + request.offset),
+                          request.target_recall.value_or(kDefaultTargetRecall)});
+}
+
 absl::StatusOr<std::vector<SearchAnswer>> SearchTask::Run(const View& view,
                                                           const storage::Reader& reader) const {
   std::vector<SearchAnswer> answers;
@@ -172,11 +183,15 @@ absl::StatusOr<std::vector<SearchAnswer>> SearchTask::Run(const View& view,
       of_document = *std::move(vectors);
       query = &of_document;
     }
-    auto answer = RunSearch(view, reader, shard_->identity(), requests_[i], *query, *call_);
-    if (!answer.ok()) return At(i, answer.status());
+    auto answer = RunSearch(view, reader, shard_->identity(), requests_[i], *query,
+                            shard_->sampler().boost(), *call_);
+    if (!answer.ok()) {
+      return At(i, shard_->indexer().AfterFailure(view, answer.status()));
+    }
     answer->encoded_tokens = states_[i].encoded_tokens;
     answer->query_truncated = states_[i].truncated;
     answer->token = shard_->TokenOf(view);
+    Sample(requests_[i], *answer, *query);
     answers.push_back(*std::move(answer));
   }
   return answers;

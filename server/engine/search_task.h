@@ -44,6 +44,9 @@ class SearchTask : public std::enable_shared_from_this<SearchTask> {
   absl::Status PlaceEmbeddings(std::span<const float> rows);
   void AwaitView();
   void Search();
+  // Has the search checked against an exact one, now and then.
+  void Sample(const SearchRequest& request, const SearchAnswer& answer,
+              const QueryVectors& query) const;
   bool IsQuick(const View& view) const;
   absl::StatusOr<std::vector<SearchAnswer>> Run(const View& view,
                                                 const storage::Reader& reader) const;

@@ -25,9 +25,13 @@ Services::Services(const DatabaseOptions& options, std::unique_ptr<storage::Stor
                    uint64_t memory_budget_bytes, int thread_count)
     : threads(thread_count),
       limits(options.limits),
+      indexing_options(options.indexing),
       on_event(options.on_event),
       store(std::move(opened_store)),
       memory(memory_budget_bytes),
+      samples(options.indexing.sampler_share, thread_count),
+      indexing(options.indexing.threads > 0 ? options.indexing.threads
+                                            : std::max(1, thread_count / 2)),
       background("background", std::max(1, threads / 2), kBackgroundWaiting),
       // A commit waits for the disk, not for the processor.
       commits("commit", std::max(2, threads / 2), 0),
@@ -37,6 +41,7 @@ Services::Services(const DatabaseOptions& options, std::unique_ptr<storage::Stor
 
 void Services::Stop() {
   timer.Stop();
+  indexing.Stop();  // before the strands: a build may wait for its installation
   prepares.Stop();
   encodes.Stop();
   reads.Stop();

@@ -13,6 +13,9 @@
 #include "server/engine/encode_queue.h"
 #include "server/engine/executor.h"
 #include "server/engine/in_flight.h"
+#include "server/engine/indexing/index_scheduler.h"
+#include "server/engine/indexing/indexing_options.h"
+#include "server/engine/indexing/recall_sampler.h"
 #include "server/engine/limits.h"
 #include "server/engine/memory_budget.h"
 #include "server/engine/timer.h"
@@ -42,15 +45,18 @@ class Services {
 
   const int threads;
   const Limits limits;
+  const IndexingOptions indexing_options;
   const std::function<void(const Event&)> on_event;
   const std::unique_ptr<storage::Store> store;
   mutable MemoryBudget memory;
   mutable InFlight in_flight;  // requests that were accepted and not answered yet
   mutable Timer timer;
-  mutable Executor background;  // reclaiming space, loading collections
-  mutable Executor commits;     // the shards' strands
-  mutable Executor reads;       // searches, reads, catalog changes
-  mutable Executor prepares;    // splitting, tokenising
+  mutable SampleBudget samples;
+  mutable IndexScheduler indexing;  // building segments
+  mutable Executor background;      // reclaiming space, loading collections
+  mutable Executor commits;         // the shards' strands
+  mutable Executor reads;           // searches, reads, catalog changes
+  mutable Executor prepares;        // splitting, tokenising
   mutable EncodeQueue encodes;
 
  private:

@@ -7,12 +7,10 @@
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
-#include "index/index_writer.h"
-#include "index/vector_check.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/engine/draining.h"
-#include "storage/commit_batch.h"
+#include "server/engine/indexing/segment_loader.h"
 #include "storage/store.h"
 
 namespace kith::engine {
@@ -22,84 +20,28 @@ namespace {
 // waits long.
 constexpr size_t kGroupBytes = 32 << 20;
 constexpr size_t kGroupWrites = 256;
-// Rows for which replay takes memory at a time.
-constexpr uint64_t kReplayRows = 1024;
 // How long a read without a deadline waits for a commit that it wants to see.
 constexpr std::chrono::seconds kVisibleWait{30};
-
-// Reads the rows of a shard back into an index.
-class Replay {
- public:
-  Replay(index::IndexWriter* index, uint64_t rows, std::atomic<uint64_t>* progress)
-      : index_(index), rows_(rows), progress_(progress) {}
-
-  // False to stop: see status().
-  bool Visit(uint64_t ordinal, uint32_t passage_index, std::span<const float> vector) {
-    status_ = Add(ordinal, passage_index, vector);
-    return status_.ok();
-  }
-  const absl::Status& status() const { return status_; }
-  uint64_t count() const { return count_; }
-
- private:
-  absl::Status Add(uint64_t ordinal, uint32_t passage_index, std::span<const float> vector) {
-    const index::IndexOptions& options = index_->options();
-    if (absl::Status bad = index::ValidateVector(vector, options.metric, options.dimension);
-        !bad.ok()) {
-      return Error(absl::StatusCode::kDataLoss, reason::kCorruption,
-                   "the stored vector of ordinal {} is damaged: {}", ordinal,
-                   std::string(bad.message()));
-    }
-    if (reserved_ == 0) {
-      reserved_ = rows_ > count_ ? std::min(kReplayRows, rows_ - count_) : 1;
-      KITH_RETURN_IF_ERROR(index_->Reserve(reserved_));
-    }
-    index_->Append(ordinal, passage_index, vector);
-    --reserved_;
-    ++count_;
-    progress_->store(count_, std::memory_order_relaxed);
-    return absl::OkStatus();
-  }
-
-  index::IndexWriter* const index_;
-  const uint64_t rows_;  // as the shard's state says
-  std::atomic<uint64_t>* const progress_;
-  uint64_t reserved_ = 0;
-  uint64_t count_ = 0;
-  absl::Status status_;
-};
 
 }  // namespace
 
 absl::Status Shard::Load(const store::ShardState& state, const store::FieldRegistry& fields,
-                         const Call& call) {
+                         const store::ManifestRecord& manifest, const Call& call) {
   total_rows_.store(state.live_passages(), std::memory_order_relaxed);
   KITH_ASSIGN_OR_RETURN(FieldRegistry registry, FieldRegistry::FromRecord(fields));
-  KITH_ASSIGN_OR_RETURN(auto index, index::IndexWriter::Create({.dimension = identity_.dimension,
-                                                                .metric = identity_.metric}));
-  const uint64_t end = state.spaces().empty() ? 0 : state.spaces(0).next_ordinal();
-  Replay replay(index.get(), state.live_passages(), &loaded_rows_);
-  KITH_RETURN_IF_ERROR(services_->store->Latest().ScanVectors(
-      identity_.shard, kSpace, identity_.dimension, 0, end,
-      [&](uint64_t ordinal, uint32_t passage_index, std::span<const float> vector) {
-        return replay.Visit(ordinal, passage_index, vector);
-      },
-      call));
-  KITH_RETURN_IF_ERROR(replay.status());
-  if (replay.count() != state.live_passages()) {
-    return Error(absl::StatusCode::kDataLoss, reason::kCorruption,
-                 "shard {} should have {} passages, {} are stored: restore a backup, or delete the "
-                 "collection",
-                 identity_.shard, state.live_passages(), replay.count());
-  }
-  // No segment is stored, so none needs to be told what was deleted: the replay has seen it.
-  storage::CommitBatch batch(*services_->store);
-  batch.DropTombstones(identity_.shard, kSpace, 0, end);
-  KITH_RETURN_IF_ERROR(services_->store->Commit(batch, storage::Durability::kApplied));
+  KITH_ASSIGN_OR_RETURN(
+      auto index,
+      LoadIndex(
+          *services_, identity_, state, manifest,
+          [this](uint64_t rows) { loaded_rows_.store(rows, std::memory_order_relaxed); }, call));
+  auto keeper = std::make_unique<ManifestKeeper>(services_, identity_.shard, kSpace, manifest);
+  KITH_RETURN_IF_ERROR(keeper->FollowLoaded(
+      index->Publish(), state.spaces().empty() ? 0 : state.spaces(0).next_ordinal()));
 
   committer_ = std::make_unique<Committer>(services_, identity_, state, std::move(registry),
-                                           std::move(index));
+                                           std::move(index), &indexer_.debt());
   Publish(committer_->MakeView());
+  indexer_.Begin(std::move(keeper));
   return absl::OkStatus();
 }
 
@@ -118,6 +60,7 @@ void Shard::Publish(std::shared_ptr<const View> view) {
     absl::MutexLock lock(&view_mu_);
     view_.swap(view);
   }
+  indexer_.Published(*this->view());
   view.reset();  // the old one: its last reference may drop a snapshot, which takes RocksDB's mutex
   std::vector<std::function<void(absl::Status)>> reached;
   {
@@ -170,11 +113,14 @@ void Shard::CommitWaiting() {
   }
   Committer::Outcome outcome = committer_->Commit(group);
   if (outcome.view != nullptr) Publish(std::move(outcome.view));
+  uint64_t rows = 0;
   for (size_t i = 0; i < group.size(); ++i) {
+    if (outcome.answers[i].ok()) rows += group[i]->passage_count();
     group[i]->memory = {};
     group[i]->done(std::move(outcome.answers[i]));
   }
   group.clear();
+  if (Pause(rows)) return;
   {
     absl::MutexLock lock(&mu_);
     if (queue_.empty()) {
@@ -183,6 +129,40 @@ void Shard::CommitWaiting() {
     }
   }
   strand_.Post([self = shared_from_this()] { self->CommitWaiting(); });
+}
+
+bool Shard::Pause(uint64_t rows) {
+  const auto pause = indexer_.debt().PauseAfter(rows);
+  if (pause.count() <= 0) return false;
+  {
+    absl::MutexLock lock(&mu_);
+    if (closed_ || waits_ended_ || services_->stopping()) return false;
+    paused_ = true;
+  }
+  services_->timer.After(pause, [weak = weak_from_this()] {
+    if (auto self = weak.lock()) self->EndPause();
+  });
+  return true;
+}
+
+void Shard::EndPause() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!paused_) return;
+    paused_ = false;
+    if (queue_.empty()) {
+      scheduled_ = false;
+      return;
+    }
+  }
+  strand_.Post([self = shared_from_this()] { self->CommitWaiting(); });
+}
+
+void Shard::OnStrand(std::function<bool(Committer&)> work, std::function<void()> after) {
+  strand_.Post([self = shared_from_this(), work = std::move(work), after = std::move(after)] {
+    if (work(*self->committer_)) self->Publish(self->committer_->MakeView());
+    after();
+  });
 }
 
 void Shard::AwaitVisible(const CommitToken& token, const std::shared_ptr<const Call>& call,
@@ -246,6 +226,7 @@ void Shard::EndWaits() {
     waits_ended_ = true;
     ended.swap(waiters_);
   }
+  EndPause();
   for (const auto& [number, waiter] : ended) waiter.then(Draining());
 }
 
@@ -254,6 +235,7 @@ void Shard::Close() {
     absl::MutexLock lock(&mu_);
     closed_ = true;
   }
+  EndPause();
   absl::Notification idle;
   // Looks again after every turn: what was queued before `closed_` may need several.
   std::function<void()> look = [&] {

@@ -20,6 +20,8 @@
 #include "kith/base/call.h"
 #include "server/engine/committer.h"
 #include "server/engine/executor.h"
+#include "server/engine/indexing/recall_sampler.h"
+#include "server/engine/indexing/shard_indexer.h"
 #include "server/engine/schema.h"
 #include "server/engine/services.h"
 #include "server/engine/view.h"
@@ -30,16 +32,21 @@ class Shard : public std::enable_shared_from_this<Shard> {
  public:
   // `services` must outlive the shard.
   Shard(const Services* services, const ShardIdentity& identity)
-      : services_(services), identity_(identity), strand_(&services->commits) {}
+      : services_(services),
+        identity_(identity),
+        strand_(&services->commits),
+        sampler_(services, this),
+        indexer_(services, this) {}
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
   const ShardIdentity& identity() const { return identity_; }
 
-  // Rebuilds the index from storage: rows are read, nothing is encoded. DATA_LOSS if what is stored
-  // does not agree with the shard's own counts. Once, before anything below.
+  // Loads the index: segments from their files, what they do not cover from storage; nothing is
+  // encoded. DATA_LOSS if what is stored does not agree with the shard's own counts. Once, before
+  // anything below.
   absl::Status Load(const store::ShardState& state, const store::FieldRegistry& fields,
-                    const Call& call);
+                    const store::ManifestRecord& manifest, const Call& call);
   // Rows read so far, and in all: for whoever waits for Load.
   uint64_t loaded_rows() const { return loaded_rows_.load(std::memory_order_relaxed); }
   uint64_t total_rows() const { return total_rows_.load(std::memory_order_relaxed); }
@@ -57,6 +64,14 @@ class Shard : public std::enable_shared_from_this<Shard> {
   void AwaitVisible(const CommitToken& token, const std::shared_ptr<const Call>& call,
                     std::function<void(absl::Status)> then) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Runs `work` on the strand; when it returns true, what it changed is published; then `after` is
+  // called there. Both before the shard is destroyed.
+  void OnStrand(std::function<bool(Committer&)> work, std::function<void()> after);
+
+  RecallSampler& sampler() { return sampler_; }
+  ShardIndexer& indexer() { return indexer_; }
+  const ShardIndexer& indexer() const { return indexer_; }
+
   // Ends writing for good or for a while: returns when what was queued has been answered; what
   // comes later is refused with NOT_FOUND. Blocks.
   void Close() ABSL_LOCKS_EXCLUDED(mu_);
@@ -69,6 +84,9 @@ class Shard : public std::enable_shared_from_this<Shard> {
   // does not keep old rows of busy ones from being dropped.
   void RefreshSnapshot();
 
+  // Ends a pause of the writers at once; the server's end begins with it.
+  void EndPause() ABSL_LOCKS_EXCLUDED(mu_);
+
  private:
   struct Waiter {
     uint64_t sequence = 0;
@@ -77,6 +95,8 @@ class Shard : public std::enable_shared_from_this<Shard> {
 
   // On the strand.
   void CommitWaiting();
+  // Whether writers have to wait, now that `rows` were written.
+  bool Pause(uint64_t rows) ABSL_LOCKS_EXCLUDED(mu_);
   void Publish(std::shared_ptr<const View> view) ABSL_LOCKS_EXCLUDED(mu_, view_mu_);
 
   std::vector<Committer::Write> TakeGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -86,6 +106,10 @@ class Shard : public std::enable_shared_from_this<Shard> {
   const Services* const services_;
   const ShardIdentity identity_;
   Strand strand_;
+
+  // Own synchronisation.
+  RecallSampler sampler_;
+  ShardIndexer indexer_;
 
   // Relaxed: counters for people to look at.
   std::atomic<uint64_t> loaded_rows_{0};
@@ -102,6 +126,7 @@ class Shard : public std::enable_shared_from_this<Shard> {
   absl::Mutex mu_;
   std::deque<Committer::Write> queue_ ABSL_GUARDED_BY(mu_);
   bool scheduled_ ABSL_GUARDED_BY(mu_) = false;  // a turn of CommitWaiting is on the strand
+  bool paused_ ABSL_GUARDED_BY(mu_) = false;     // that turn waits for the index to catch up
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   bool waits_ended_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t next_waiter_ ABSL_GUARDED_BY(mu_) = 0;

@@ -76,6 +76,7 @@ inline constexpr std::string_view kIndexDebt = "INDEX_DEBT";
 inline constexpr std::string_view kMessageTooLarge = "MESSAGE_TOO_LARGE";
 inline constexpr std::string_view kCollectionLoading = "COLLECTION_LOADING";
 inline constexpr std::string_view kDraining = "DRAINING";
+inline constexpr std::string_view kIndexRepair = "INDEX_REPAIR";
 inline constexpr std::string_view kNotYetApplied = "NOT_YET_APPLIED";
 inline constexpr std::string_view kCancelled = "CANCELLED";
 inline constexpr std::string_view kDeadlineExceeded = "DEADLINE_EXCEEDED";

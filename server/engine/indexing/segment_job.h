@@ -1,0 +1,52 @@
+// MakeSegment: one build, from the segments of a View to a sealed segment that is open, its files
+// in their place. Runs for as long as it takes on a thread of the IndexScheduler.
+//
+// Thread-safe: jobs share nothing but the memory budget.
+
+#ifndef KITH_SERVER_ENGINE_INDEXING_SEGMENT_JOB_H_
+#define KITH_SERVER_ENGINE_INDEXING_SEGMENT_JOB_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "absl/status/statusor.h"
+#include "index/index_view.h"
+#include "index/segment_build.h"
+#include "kith/base/call.h"
+#include "kith/store/catalog.pb.h"
+#include "server/engine/committer.h"
+#include "server/engine/schema.h"
+#include "server/engine/services.h"
+
+namespace kith::engine {
+
+struct SegmentJob {
+  std::span<const index::SegmentView> inputs;  // adjacent; not empty
+  uint64_t sequence = 0;                       // of the View that they are of
+  uint64_t id = 0;                             // of the new segment
+  IndexSettings settings;
+  int threads = 1;
+};
+
+struct MadeSegment {
+  std::shared_ptr<const index::SealedSegment> segment;  // null: no row was alive
+  store::SegmentRecord record;
+  // Of the build, until the segment's own memory is accounted for.
+  MemoryBudget::Reservation memory;
+};
+
+// On an error nothing is left on disk. RESOURCE_EXHAUSTED / MEMORY_BUDGET: later.
+absl::StatusOr<MadeSegment> MakeSegment(const Services& services, const ShardIdentity& shard,
+                                        const index::IndexOptions& options, const SegmentJob& job,
+                                        const index::BuildProgress& progress, const Call& call);
+
+// The ordinals that a segment made of `inputs` answers for.
+index::OrdinalRange RangeOf(std::span<const index::SegmentView> inputs);
+
+// What the settings mean for index/.
+index::SegmentBuildOptions BuildOptionsOf(const IndexSettings& settings);
+
+}  // namespace kith::engine
+
+#endif  // KITH_SERVER_ENGINE_INDEXING_SEGMENT_JOB_H_

@@ -1,0 +1,204 @@
+// Carrying out what shard_indexer.cc decided: builds, repairs, and their installation.
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/synchronization/notification.h"
+#include "index/index_writer.h"
+#include "kith/base/error.h"
+#include "kith/base/status_macros.h"
+#include "server/engine/indexing/segment_job.h"
+#include "server/engine/indexing/segment_loader.h"
+#include "server/engine/indexing/shard_indexer.h"
+#include "server/engine/shard.h"
+
+namespace kith::engine {
+namespace {
+
+// Of failures in a row: waits double from the first to the last.
+constexpr std::chrono::milliseconds kBackoffMin{1000};
+constexpr std::chrono::milliseconds kBackoffMax{60'000};
+// Builds of so many rows get further threads, if some are idle.
+constexpr uint64_t kThreadedRows = 32'768;
+// How many rows of a build the parts count for that come before and after its graph.
+constexpr double kGraphShare = 0.9;
+
+// What is left of a build's inputs in a View of now: those that were dropped since have no live
+// row.
+std::vector<index::SegmentView> Present(const index::IndexView& view, const IndexBuild& build) {
+  std::vector<index::SegmentView> present;
+  for (const index::SegmentView& segment : view.segments()) {
+    if (build.Takes(segment)) present.push_back(segment);
+  }
+  return present;
+}
+
+}  // namespace
+
+void ShardIndexer::Run(const std::shared_ptr<IndexBuild>& build) {
+  build->begin_ns.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+  build->running.store(true, std::memory_order_relaxed);
+  absl::Status status = build->call->Check();
+  if (status.ok()) {
+    status = build->kind == IndexBuild::Kind::kRepair ? Repair(build.get()) : Build(build.get());
+  }
+  Finish(build, status);
+}
+
+absl::Status ShardIndexer::Build(IndexBuild* build) {
+  const std::shared_ptr<const View> view = shard_->view();
+  const std::vector<index::SegmentView> inputs = Present(view->index, *build);
+  if (inputs.empty()) return absl::OkStatus();
+  SegmentJob job;
+  job.inputs = inputs;
+  job.sequence = view->sequence;
+  {
+    absl::MutexLock lock(&mu_);
+    job.id = next_id_++;
+    job.settings = settings_;
+  }
+  const IndexScheduler::Helpers helpers(
+      &services_->indexing, build->total >= kThreadedRows ? services_->indexing.threads() - 1 : 0);
+  job.threads = 1 + helpers.count();
+  const auto progress = [build](index::BuildPhase phase, uint64_t done, uint64_t total) {
+    if (phase != index::BuildPhase::kGraph || total == 0) return;
+    const double share = kGraphShare * static_cast<double>(done) / static_cast<double>(total);
+    build->done.store(static_cast<uint64_t>(share * static_cast<double>(build->total)),
+                      std::memory_order_relaxed);
+  };
+  KITH_ASSIGN_OR_RETURN(MadeSegment made,
+                        MakeSegment(*services_, shard_->identity(), view->index.options(), job,
+                                    progress, *build->call));
+  std::vector<store::SegmentRecord> added;
+  if (made.segment != nullptr) added.push_back(made.record);
+  absl::Status installed = Install(
+      added, [&](index::IndexWriter& index) { return index.Replace(inputs, made.segment); });
+  if (!installed.ok() && made.segment != nullptr) {
+    services_->store->segments()
+        .Remove(shard_->identity().shard, kSpace, job.id)
+        .IgnoreError();  // an orphan goes at the next start
+  }
+  KITH_RETURN_IF_ERROR(installed);
+  const double seconds =
+      1e-9 * static_cast<double>(Clock::now().time_since_epoch().count() -
+                                 build->begin_ns.load(std::memory_order_relaxed));
+  if (build->kind == IndexBuild::Kind::kSeal) debt_.NoteSealed(build->total, seconds);
+  absl::MutexLock lock(&mu_);
+  build_seconds_[job.id] = seconds;
+  return absl::OkStatus();
+}
+
+absl::Status ShardIndexer::Repair(IndexBuild* build) {
+  const std::shared_ptr<const View> view = shard_->view();
+  const std::vector<index::SegmentView> present = Present(view->index, *build);
+  if (present.empty()) return absl::OkStatus();
+  const index::SegmentView& damaged = present.front();
+  services_->Report(
+      Event::Level::kError,
+      fmt::format("{} is damaged: its {} passages are read from storage and indexed anew",
+                  damaged.sealed->paths().rows, damaged.live_rows()));
+  KITH_ASSIGN_OR_RETURN(auto rows, index::IndexWriter::Create(view->index.options()));
+  KITH_RETURN_IF_ERROR(ReplayRange(storage::Reader(view->snapshot), shard_->identity(),
+                                   damaged.sealed->range(), damaged.live_rows(), nullptr,
+                                   *build->call, rows.get()));
+  return Install(
+      {}, [&](index::IndexWriter& index) { return index.ReplaceByRows(damaged, std::move(rows)); });
+}
+
+absl::Status ShardIndexer::Install(std::vector<store::SegmentRecord> added,
+                                   const std::function<absl::Status(index::IndexWriter&)>& change) {
+  absl::Status status;
+  const auto work = [&](Committer& committer) {
+    {
+      absl::MutexLock lock(&mu_);
+      if (stopped_) {
+        status = Error(absl::StatusCode::kCancelled, reason::kCancelled,
+                       "the collection has been deleted");
+      }
+    }
+    if (status.ok()) status = change(committer.index());
+    if (!status.ok()) return false;
+    absl::Status stored = manifest_->Follow(committer.index().Publish(), added);
+    if (!stored.ok()) {
+      services_->Report(Event::Level::kWarning,
+                        "the manifest could not be stored, the index in memory goes on: " +
+                            std::string(stored.message()));
+    }
+    absl::MutexLock lock(&mu_);
+    records_ = manifest_->record();
+    return true;
+  };
+  // By reference: this thread waits.
+  absl::Notification done;
+  shard_->OnStrand(work, [&done] { done.Notify(); });
+  done.WaitForNotification();
+  return status;
+}
+
+void ShardIndexer::CloseGrowing(index::IndexWriter* index) {
+  absl::MutexLock lock(&mu_);
+  closing_ = false;
+  const std::shared_ptr<const View> view = shard_->view();
+  const auto segments = view->index.segments();
+  if (stopped_ || segments.empty()) return;
+  index->CloseGrowing();
+  closed_before_ = segments.back().last_ordinal() + 1;
+}
+
+void ShardIndexer::Finish(const std::shared_ptr<IndexBuild>& build, const absl::Status& status) {
+  std::vector<Asked> failed;
+  {
+    absl::MutexLock lock(&mu_);
+    std::erase(builds_, build);
+    closed_seen_ = 0;
+    if (status.ok()) {
+      backoff_ = {};
+      last_error_.clear();
+      ++(build->kind == IndexBuild::Kind::kSeal    ? seals_
+         : build->kind == IndexBuild::Kind::kMerge ? merges_
+                                                   : repairs_);
+      if (build->kind == IndexBuild::Kind::kRepair) repair_failed_ = false;
+      for (Asked& asked : asked_) asked.rewrote = asked.rewrote || build->forced;
+    } else if (!absl::IsCancelled(status)) {
+      ++failures_;
+      last_error_ = std::string(status.message());
+      // A repair that finds the rows gone as well has nothing to wait for but a backup.
+      if (build->kind == IndexBuild::Kind::kRepair && absl::IsDataLoss(status)) {
+        repair_failed_ = true;
+      }
+      backoff_ = std::clamp(2 * backoff_, kBackoffMin, kBackoffMax);
+      not_before_ = Clock::now() + backoff_;
+      failed.swap(asked_);
+    }
+  }
+  if (!status.ok() && !absl::IsCancelled(status)) {
+    services_->Report(
+        Event::Level::kWarning,
+        "building a segment failed, it is tried again later: " + std::string(status.message()));
+  }
+  for (const Asked& one : failed) one.request.done(status);
+  Look();
+}
+
+void ShardIndexer::Scrub() {
+  services_->indexing.Submit(IndexScheduler::Kind::kIdle, [weak = shard_->weak_from_this()] {
+    const std::shared_ptr<Shard> shard = weak.lock();
+    if (shard == nullptr) return;
+    ShardIndexer& self = shard->indexer();
+    const std::shared_ptr<Call> call = self.services_->indexing.NewCall();
+    const std::shared_ptr<const View> view = shard->view();
+    for (const index::SegmentView& segment : view->index.segments()) {
+      if (segment.sealed == nullptr) continue;
+      {
+        absl::MutexLock lock(&self.mu_);
+        if (self.stopped_) return;
+      }
+      // Damage flags the segment: Look sees to it.
+      segment.sealed->VerifyAll(*call).IgnoreError();
+    }
+    self.Look();
+  });
+}
+
+}  // namespace kith::engine
