@@ -69,6 +69,18 @@ void LogEvent(const engine::Event& event, telemetry::Log* log) {
   }
 }
 
+engine::IndexingOptions IndexingOptionsOf(const config::IndexWork& config) {
+  engine::IndexingOptions options;
+  options.threads = static_cast<int>(config.threads);
+  options.seal_rows = static_cast<uint32_t>(config.seal_rows);
+  options.idle_rows = std::min(options.idle_rows, options.seal_rows);
+  options.idle = absl::ToChronoMilliseconds(config.idle);
+  options.merge_factor = static_cast<uint32_t>(config.merge_factor);
+  options.debt_refused_rows = config.debt_max;
+  options.debt_paced_rows = config.debt_max / 5;
+  return options;
+}
+
 }  // namespace
 
 Server::Server(telemetry::Log* log, std::function<void(absl::Status)> on_failure)
@@ -99,6 +111,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   options.threads = static_cast<int>(config.threads);
   options.memory_budget_bytes = BudgetBytes(config.memory_budget);
   options.limits = config.limits;
+  options.indexing = IndexingOptionsOf(config.index);
   options.on_event = [log](const engine::Event& event) { LogEvent(event, log); };
   server->opening_ = std::thread(&Server::OpenDatabase, server.get(), std::move(options));
   return server;

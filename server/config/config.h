@@ -26,6 +26,15 @@ struct MemoryBudget {
   friend bool operator==(const MemoryBudget&, const MemoryBudget&) = default;
 };
 
+// Background work on the indexes.
+struct IndexWork {
+  size_t threads = 0;  // 0: half of `threads`
+  size_t seal_rows = 8192;
+  absl::Duration idle = absl::Seconds(10);
+  size_t merge_factor = 8;
+  size_t debt_max = 1'000'000;
+};
+
 struct Config {
   std::string data_dir = "kith-data";
   net::Endpoint grpc_address{"127.0.0.1", 7600};
@@ -36,6 +45,7 @@ struct Config {
 
   size_t threads = 0;  // 0: as many as the processor has
   MemoryBudget memory_budget;
+  IndexWork index;
   size_t max_connections = 0;              // 0: 60 % of the descriptors
   size_t max_connections_per_address = 0;  // 0: max_connections
   size_t max_concurrent_calls = 1024;

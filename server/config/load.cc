@@ -22,7 +22,8 @@ constexpr char kAbout[] =
     "\n"
     "Without options it listens on 127.0.0.1:7600, keeps its data in ./kith-data and encodes text "
     "with the\n"
-    "bundled model. Then:  kith ingest --create notes ~/notes  &&  kith search notes \"how do I ...?\"\n"
+    "bundled model. Then:  kith ingest --create notes ~/notes  &&  kith search notes \"how do I "
+    "...?\"\n"
     "\n"
     "Every option can also stand in a YAML file (--config), as `data-dir: /var/lib/kith`, or in "
     "the\n"
@@ -60,7 +61,8 @@ using GivenFlags = std::vector<std::pair<const Option*, std::string>>;
 void Declare(CLI::App* app, Switches* switches, std::vector<CLI::Option*>* flags) {
   app->set_help_flag("-h,--help", "Show this help")->group("Help");
   app->add_flag("--version", switches->version, "Show the version")->group("Help");
-  app->add_option("--config", switches->config_file, "Read options from a YAML file (or KITH_CONFIG)")
+  app->add_option("--config", switches->config_file,
+                  "Read options from a YAML file (or KITH_CONFIG)")
       ->type_name("FILE")
       ->group("Configuration");
   app->add_flag("--check-config", switches->check, "Check the configuration and leave")

@@ -166,7 +166,7 @@ std::string PrintMemoryBudget(const Config& config) {
 std::vector<Option> MakeOptions() {
   constexpr size_t kMi = 1 << 20;
   const std::string where = "Data and network", model = "Encoder", room = "Resources",
-                    limits = "Limits of one request", logs = "Logs and stopping";
+                    index = "Index", limits = "Limits of one request", logs = "Logs and stopping";
   std::vector<Option> options;
   const auto add = [&](Option option) { options.push_back(std::move(option)); };
 
@@ -206,6 +206,26 @@ std::vector<Option> MakeOptions() {
       "max-concurrent-calls", room, [](Config& c) -> size_t& { return c.max_concurrent_calls; }, 1,
       1'000'000,
       "Calls handled at a time; further ones are refused with advice when to come back"));
+
+  add(Number(
+      "index-threads", index, [](Config& c) -> size_t& { return c.index.threads; }, 0, 1024,
+      "Segments that are built at a time, at low priority; 0: half of the threads"));
+  add(Number(
+      "index-seal-rows", index, [](Config& c) -> size_t& { return c.index.seal_rows; }, 1, 8192,
+      "Passages of a segment that is full and gets a graph; fewer mean smaller graphs, sooner"));
+  add(Time(
+      "index-idle", index, [](Config& c) -> absl::Duration& { return c.index.idle; },
+      "A segment that is not full, but not small either, gets its graph when nothing was written "
+      "for so long"));
+  add(Number(
+      "index-merge-factor", index, [](Config& c) -> size_t& { return c.index.merge_factor; }, 2, 64,
+      "Segments of about one size that are merged into one; fewer make searches cheaper, and "
+      "writing dearer"));
+  add(Number(
+      "max-index-debt", index, [](Config& c) -> size_t& { return c.index.debt_max; }, 1,
+      1'000'000'000,
+      "Passages of a collection that wait for a graph: writers are slowed down from a fifth of it "
+      "on, and refused at it"));
 
   add(Size(
       "max-message", limits, [](Config& c) -> size_t& { return c.limits.message_bytes; }, 64 << 10,
