@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "index/code_hits.h"
+#include "index/graph/code_scorer.h"
 #include "index/graph/graph_walk.h"
 #include "index/parallel.h"
 #include "index/query.h"
@@ -40,8 +41,6 @@ constexpr uint32_t kPools[] = {10,  14,  20,  28,  40,  56,   80,   112, 160,
 // A walk of so many times a scan's cost is of no use to anybody.
 constexpr double kUselessCost = 1.5;
 constexpr float kEnough = 0.9995f;
-// Farther than any row: a walk goes there last of all.
-constexpr float kUnseen = std::numeric_limits<float>::max();
 
 constexpr size_t kRankCount = RecallCurve::kRanks.size();
 constexpr size_t kFactors = RecallCurve::kCapFactors.size();
@@ -72,6 +71,19 @@ struct Seen {
   std::array<std::array<float, kFactors>, kRankCount> rescored;
 };
 
+// How searches score, but for one node, which is farther than any row: a walk goes there last of
+// all.
+struct ScorerOfOthers : CodeScorer {
+  uint32_t unseen;
+
+  void operator()(const uint32_t* nodes, size_t count, float* distances) const {
+    CodeScorer::operator()(nodes, count, distances);
+    for (size_t n = 0; n < count; ++n) {
+      if (nodes[n] == unseen) distances[n] = std::numeric_limits<float>::max();
+    }
+  }
+};
+
 // Of this thread alone, so that a busy machine does not make a way look dear.
 double CpuNanoseconds() {
   timespec now;
@@ -92,7 +104,8 @@ uint32_t SampleSlot(uint64_t i, uint64_t n, uint64_t rows, uint64_t seed) {
 
 class Sampling {
  public:
-  Sampling(const SamplingInput& input, const Call& call) : input_(input), call_(call) {}
+  Sampling(const SamplingInput& input, const Call& call)
+      : input_(input), call_(call), walks_(input.threads) {}
 
   absl::StatusOr<RecallCurve> Measure(const std::function<void(uint64_t, uint64_t)>& progress);
 
@@ -110,7 +123,8 @@ class Sampling {
   const SamplingInput& input_;
   const Call& call_;
   std::vector<Sample> samples_;
-  std::vector<Seen> seen_;  // one a sample
+  std::vector<Seen> seen_;        // one a sample
+  std::vector<GraphWalk> walks_;  // one a thread
   double walk_ns_ = 0;
   double walk_distances_ = 0;
 };
@@ -288,19 +302,13 @@ absl::Status Sampling::SummariseScan(RecallCurve::Data& data) {
 }
 
 absl::Status Sampling::Walk(uint32_t ef, RecallCurve::Data& data) {
-  std::vector<GraphWalk> walks(input_.threads);
   const CodedRows& coded = input_.coded;
-  const size_t stride = coded.book->row_bytes();
   KITH_RETURN_IF_ERROR(
       ParallelFor(input_.threads, samples_.size(), [&](uint32_t worker, size_t i) -> absl::Status {
-        GraphWalk& walk = walks[worker];
+        GraphWalk& walk = walks_[worker];
         const Sample& sample = samples_[i];
-        const auto score = [&](const uint32_t* nodes, size_t count, float* distances) {
-          sample.coded.Gather(coded.codes, stride, nodes, count, distances);
-          for (size_t n = 0; n < count; ++n) {
-            if (nodes[n] == sample.node) distances[n] = kUnseen;
-          }
-        };
+        const ScorerOfOthers score = {{sample.coded, coded.codes, coded.book->row_bytes()},
+                                      sample.node};
         const auto others = [&](uint32_t node) { return node != sample.node; };
         const double begin = CpuNanoseconds();
         KITH_RETURN_IF_ERROR(walk.Run(*coded.graph, score, {.ef = ef}, others, call_));
