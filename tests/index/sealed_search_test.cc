@@ -180,8 +180,7 @@ TEST_P(SealedSearchTest, TheLargestDimensionWorks) {
 // Rows around centres, as embeddings are; queries of the same kind.
 class Clusters {
  public:
-  Clusters(uint32_t dimension, size_t clusters, uint64_t seed)
-      : dimension_(dimension), random_(seed) {
+  Clusters(uint32_t dimension, size_t clusters, uint64_t seed) : random_(seed) {
     for (size_t i = 0; i < clusters; ++i) centres_.push_back(Around(Vector(dimension), 1));
   }
   Vector Next() { return Around(centres_[random_() % centres_.size()], 0.35); }
@@ -193,7 +192,6 @@ class Clusters {
     return v;
   }
 
-  const uint32_t dimension_;
   std::mt19937_64 random_;
   std::normal_distribution<double> normal_;
   std::vector<Vector> centres_;
