@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <random>
@@ -118,7 +119,18 @@ class Writer {
   std::optional<Pending> pending_;
 };
 
-class KillLoopTest : public testing::Test {
+// With an index that has no time to be built, and with one that is sealed and merged all the time:
+// then most kills come while files and manifests are written.
+struct IndexWork {
+  const char* name;
+  std::vector<std::string> options;
+};
+const IndexWork kIndexWorks[] = {
+    {"AsItIs", {}},
+    {"ForcedSmall", {"--index-seal-rows=16", "--index-merge-factor=2", "--index-idle=1s"}},
+};
+
+class KillLoopTest : public testing::TestWithParam<IndexWork> {
  protected:
   std::unique_ptr<client::Client> Connect(const std::string& address) {
     client::ClientOptions options;
@@ -129,12 +141,12 @@ class KillLoopTest : public testing::Test {
   }
 
   std::unique_ptr<KithdProcess> Start(std::string* address) {
-    auto kithd = std::make_unique<KithdProcess>(
-        folder_.path() / "kithd.log",
-        std::vector<std::string>{"--grpc-address=127.0.0.1:0", "--threads=2",
-                                 "--memory-budget=512MiB",
-                                 "--data-dir=" + (folder_.path() / "data").string(),
-                                 "--model-dir=" KITH_TEST_DATA "/encoder/tiny-bert-mean"});
+    std::vector<std::string> options = {"--grpc-address=127.0.0.1:0", "--threads=2",
+                                        "--memory-budget=512MiB",
+                                        "--data-dir=" + (folder_.path() / "data").string(),
+                                        "--model-dir=" KITH_TEST_DATA "/encoder/tiny-bert-mean"};
+    options.insert(options.end(), GetParam().options.begin(), GetParam().options.end());
+    auto kithd = std::make_unique<KithdProcess>(folder_.path() / "kithd.log", options);
     *address = kithd->WaitUntilServing();
     EXPECT_NE(*address, "") << kithd->output();
     return kithd;
@@ -182,10 +194,20 @@ class KillLoopTest : public testing::Test {
     }
   }
 
+  // Finished files of segments.
+  size_t SegmentFiles() const {
+    size_t files = 0;
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(folder_.path() / "data" / "segments")) {
+      files += entry.path().extension() == ".graph";
+    }
+    return files;
+  }
+
   TempFolder folder_;
 };
 
-TEST_F(KillLoopTest, NothingAcknowledgedIsLostAndNothingIsThereByHalves) {
+TEST_P(KillLoopTest, NothingAcknowledgedIsLostAndNothingIsThereByHalves) {
   const uint32_t seed = std::random_device()();
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
@@ -202,6 +224,7 @@ TEST_F(KillLoopTest, NothingAcknowledgedIsLostAndNothingIsThereByHalves) {
     const auto created = Connect(address)->CreateCollection(create);
     ASSERT_TRUE(created.ok()) << created.status();
   }
+  size_t segments_found = 0;
   for (int round = 0; round < kRounds && !HasFailure(); ++round) {
     auto client = Connect(address);
     std::vector<std::thread> threads;
@@ -211,7 +234,10 @@ TEST_F(KillLoopTest, NothingAcknowledgedIsLostAndNothingIsThereByHalves) {
     kithd->Wait();
     for (std::thread& thread : threads) thread.join();
 
+    segments_found += SegmentFiles();
     kithd = Start(&address);
+    // A kill damages no file that a manifest names.
+    EXPECT_EQ(kithd->output().find("cannot be used"), std::string::npos) << kithd->output();
     client = Connect(address);
     const std::map<std::string, int> stored = ReadAll(*client);
     for (Writer& writer : writers) writer.Check(stored);
@@ -220,8 +246,15 @@ TEST_F(KillLoopTest, NothingAcknowledgedIsLostAndNothingIsThereByHalves) {
   int acknowledged = 0;
   for (const Writer& writer : writers) acknowledged += writer.acknowledged_writes();
   EXPECT_GT(acknowledged, kRounds) << "the server was killed before it did anything";
-  std::cout << acknowledged << " writes acknowledged over " << kRounds << " kills\n";
+  std::cout << acknowledged << " writes acknowledged over " << kRounds << " kills, "
+            << segments_found << " segments found at restarts\n";
+  if (!GetParam().options.empty()) {
+    EXPECT_GT(segments_found, 0U) << "nothing was ever sealed";
+  }
 }
+
+INSTANTIATE_TEST_SUITE_P(Index, KillLoopTest, testing::ValuesIn(kIndexWorks),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace kith
