@@ -1,5 +1,6 @@
 #include "server/engine/collection_catalog.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -221,11 +222,13 @@ void CollectionCatalog::ContinueOperations(uint32_t number, Collection* collecti
   }
 }
 
-absl::Status CollectionCatalog::CheckMemory(const VectorSpace& space, uint64_t passages) const {
+absl::Status CollectionCatalog::CheckMemory(const VectorSpace& space, uint64_t passages,
+                                            uint64_t held) const {
   if (passages == 0) return absl::OkStatus();
   ServerInfo server;
   server.memory_budget_bytes = services_->memory.total();
-  server.memory_used_bytes = services_->memory.used();
+  const uint64_t used = services_->memory.used();
+  server.memory_used_bytes = used - std::min(used, held);
   EstimateRequest request;
   request.passages = passages;
   request.dimension = space.dimension;
@@ -310,7 +313,7 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Create(const CollectionSpec& s
   EncoderRef encoder;
   KITH_ASSIGN_OR_RETURN(CollectionInfo info, Resolve(spec, &encoder));
   KITH_RETURN_IF_ERROR(CheckNew(info));
-  KITH_RETURN_IF_ERROR(CheckMemory(info.space, spec.expected_passages));
+  KITH_RETURN_IF_ERROR(CheckMemory(info.space, spec.expected_passages, 0));
 
   store::ServerRecord server = server_;
   const uint32_t number = server.next_collection_number();
@@ -365,6 +368,8 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Update(std::string_view name,
   if (update.index) {
     KITH_RETURN_IF_ERROR(InField(ValidateIndexSettings(*update.index), "index"));
     entry.info.space.index = *update.index;
+    const std::shared_ptr<const View> view = entry.shard->view();
+    KITH_RETURN_IF_ERROR(CheckMemory(entry.info.space, view->passages, view->index.memory_bytes()));
   }
   if (update.default_durability) {
     entry.info.options.default_durability = *update.default_durability;

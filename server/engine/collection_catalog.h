@@ -70,8 +70,9 @@ class CollectionCatalog {
   absl::StatusOr<CollectionInfo> Resolve(const CollectionSpec& spec, EncoderRef* encoder) const;
   // Index work that a stop or a crash cut short goes on.
   void ContinueOperations(uint32_t number, Collection* collection);
-  // RESOURCE_EXHAUSTED / MEMORY_BUDGET if so many passages would not fit.
-  absl::Status CheckMemory(const VectorSpace& space, uint64_t passages) const;
+  // RESOURCE_EXHAUSTED / MEMORY_BUDGET if so many passages would not fit, once the `held` bytes of
+  // what they replace are given back.
+  absl::Status CheckMemory(const VectorSpace& space, uint64_t passages, uint64_t held) const;
   absl::Status CheckNew(const CollectionInfo& info) const ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<Entry> Copy(std::string_view name) const ABSL_LOCKS_EXCLUDED(mu_);
   store::CollectionRecord RecordOf(const Entry& entry) const;

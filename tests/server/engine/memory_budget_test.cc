@@ -44,5 +44,20 @@ TEST(MemoryBudgetTest, IsNeverOvershotByWritersAtOnce) {
   EXPECT_EQ(budget.used(), 0u);
 }
 
+TEST(MemoryBudgetTest, ABuildMayTakeWhatAWriteMayNotButNoMore) {
+  MemoryBudget budget(1000);
+  const auto writes = budget.ReserveForWrite(900);
+  EXPECT_THAT(budget.ReserveForWrite(50).status(),
+              FailsWith(absl::StatusCode::kResourceExhausted, reason::kMemoryBudget));
+  const auto build = budget.ReserveForBuild(100);
+  EXPECT_TRUE(build.ok());
+  EXPECT_EQ(budget.used(), 1000u);
+  EXPECT_THAT(budget.ReserveForBuild(1).status(),
+              FailsWith(absl::StatusCode::kResourceExhausted, reason::kMemoryBudget));
+  EXPECT_THAT(budget.ReserveForBuild(UINT64_MAX).status(),
+              FailsWith(absl::StatusCode::kResourceExhausted, reason::kMemoryBudget));
+  EXPECT_EQ(budget.used(), 1000u);
+}
+
 }  // namespace
 }  // namespace kith::engine
