@@ -44,18 +44,18 @@ ExactRows::~ExactRows() {
   if (body_ != nullptr) munmap(const_cast<std::byte*>(body_), file_.body_bytes());
 }
 
+// Read, not looked at where it is mapped: a file that was cut short, or a sector that cannot be
+// read, is a status here, and the end of the process there.
 absl::Status ExactRows::CheckBlock(size_t block) const {
-  const size_t begin = block * kBlockBytes;
-  return file_.CheckBlock(
-      block, {body_ + begin, std::min<size_t>(kBlockBytes, file_.body_bytes() - begin)});
+  std::vector<std::byte> bytes(
+      std::min<size_t>(kBlockBytes, file_.body_bytes() - block * kBlockBytes));
+  return file_.ReadBlock(block, bytes);
 }
 
 bool ExactRows::Verify(size_t begin) const {
   const size_t last = (begin + row_bytes_ - 1) / kBlockBytes;
   for (size_t block = begin / kBlockBytes; block <= last; ++block) {
     if (Verified(block)) continue;
-    // Pages that are not there come by one read, in spite of MADV_RANDOM. (Blocks begin at pages.)
-    madvise(const_cast<std::byte*>(body_ + block * kBlockBytes), kBlockBytes, MADV_WILLNEED);
     if (!CheckBlock(block).ok()) {
       damaged_.store(true, std::memory_order_relaxed);
       return false;

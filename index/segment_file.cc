@@ -126,6 +126,11 @@ absl::Status SegmentFile::CheckBlock(size_t block, std::span<const std::byte> by
   return FileDamage(path_, begin, begin + bytes.size(), "the block's checksum is wrong");
 }
 
+absl::Status SegmentFile::ReadBlock(size_t block, std::span<std::byte> into) const {
+  KITH_RETURN_IF_ERROR(ReadAt(kHeaderBytes + block * kBlockBytes, into));
+  return CheckBlock(block, into);
+}
+
 absl::Status SegmentFile::ReadBody(std::span<std::byte> into, const Call& call) const {
   std::vector<std::byte> forgotten(into.empty() ? std::min<uint64_t>(kReadBytes, body_bytes_) : 0);
   for (uint64_t at = 0; at < body_bytes_; at += kReadBytes) {

@@ -5,8 +5,7 @@
 //   those
 //
 // SegmentFileWriter writes it through a sink, front to back, and SegmentFile opens it: after Open,
-// sizes and sections are known to fit; the bytes of a block are not to be believed before
-// CheckBlock.
+// sizes and sections are known to fit; the bytes of a block are checked when they are read.
 
 #ifndef KITH_INDEX_SEGMENT_FILE_H_
 #define KITH_INDEX_SEGMENT_FILE_H_
@@ -122,8 +121,8 @@ class SegmentFile {
 
   size_t blocks() const { return checksums_.size(); }
   size_t memory_bytes() const { return checksums_.capacity() * sizeof(checksums_[0]); }
-  // Is this what block `block` of the body holds? REQUIRES: all bytes of it.
-  absl::Status CheckBlock(size_t block, std::span<const std::byte> bytes) const;
+  // Reads block `block` of the body and checks it. REQUIRES: room for all bytes of it, and no more.
+  absl::Status ReadBlock(size_t block, std::span<std::byte> into) const;
 
   // Reads the body and checks every block. `into` has body_bytes(), or is empty: then the bytes are
   // checked and forgotten.
@@ -132,6 +131,7 @@ class SegmentFile {
  private:
   SegmentFile() = default;
   absl::Status ReadHeader(SegmentFileKind kind);
+  absl::Status CheckBlock(size_t block, std::span<const std::byte> bytes) const;
   absl::Status ReadAt(uint64_t offset, std::span<std::byte> into) const;
 
   std::string path_;

@@ -2,6 +2,7 @@
 // none is trusted, none ends the process. And hostile files, whose checksums are right.
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -196,6 +197,18 @@ TEST_P(SegmentDamageTest, AFileCutOffAnywhereIsFoundByOpen) {
     ExpectCorruption(Open().status(), path);
     WriteAll(path, whole);
     ASSERT_TRUE(Open().ok());
+  }
+}
+
+TEST_P(SegmentDamageTest, AFileCutOffAfterItWasOpenedIsFoundWhenTouched) {
+  for (const size_t length : {size_t{0}, size_t{5000}, rows_.size() / 2}) {
+    WriteAll(paths_.rows, rows_);
+    const auto opened = Open();
+    ASSERT_TRUE(opened.ok());
+    ASSERT_EQ(truncate(paths_.rows.c_str(), static_cast<off_t>(length)), 0);
+    ExpectCorruption(SearchIn(*opened, true), paths_.rows);
+    EXPECT_TRUE((*opened)->damaged());
+    ExpectCorruption((*opened)->VerifyAll(Call::Background()), paths_.rows);
   }
 }
 
