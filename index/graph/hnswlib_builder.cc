@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+// Without it hnswlib prefetches, and to that end reads a number beyond the end of its lists.
+#define NO_MANUAL_VECTORIZATION
 #include "hnswlib/hnswlib.h"
 #include "index/codes/build_codes.h"
 #include "index/graph/graph_draft.h"
