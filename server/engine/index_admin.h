@@ -70,8 +70,8 @@ struct RecallRequest {
   std::vector<float> queries;
   uint32_t sample = 100;
   uint32_t k = 10;
-  std::optional<double> target_recall;  // what the searches are tuned to; absent: the default
-  std::optional<int64_t> ef;
+  std::optional<double> target_recall = {};  // what the searches are tuned to; absent: the default
+  std::optional<int64_t> ef = {};
 };
 
 struct RecallPoint {

@@ -26,10 +26,15 @@ constexpr double kNanosecondsPerDistance = 15;
 
 // A hit of the index, and what storage says about it.
 struct Found {
-  std::vector<index::Hit> passages;           // best first
-  std::vector<store::PassageRecord> records;  // one a passage
-  std::string document_id;
-  store::DocumentRecord record;
+  std::shared_ptr<const StoredHit> stored;   // of the hit, the best passage
+  std::vector<index::Hit> passages;          // best first
+  std::vector<store::PassageRecord> ranked;  // one a passage; none: the best is the only one
+
+  const std::string& document_id() const { return stored->passage.document_id(); }
+  const store::DocumentRecord& record() const { return stored->document; }
+  const store::PassageRecord& passage(size_t i) const {
+    return ranked.empty() ? stored->passage : ranked[i];
+  }
 };
 
 absl::Status Vanished(const ShardIdentity& shard, std::string_view id) {
@@ -38,23 +43,31 @@ absl::Status Vanished(const ShardIdentity& shard, std::string_view id) {
                Quoted(id));
 }
 
-// The documents of the hits, one each, from two batches of reads.
-absl::StatusOr<std::vector<Found>> FindDocuments(const storage::Reader& reader,
+// The documents of the hits, one each: from the cache, and the rest from two batches of reads.
+absl::StatusOr<std::vector<Found>> FindDocuments(const storage::Reader& reader, HitCache* cache,
                                                  const ShardIdentity& shard,
                                                  std::span<const index::Hit> hits) {
+  std::vector<Found> found(hits.size());
+  std::vector<size_t> missing;
   std::vector<uint64_t> ordinals;
-  for (const index::Hit& hit : hits) ordinals.push_back(hit.ordinal);
+  for (size_t i = 0; i < hits.size(); ++i) {
+    found[i].passages.push_back(hits[i]);
+    found[i].stored = cache->Find(shard.shard, hits[i].ordinal);
+    if (found[i].stored != nullptr) continue;
+    missing.push_back(i);
+    ordinals.push_back(hits[i].ordinal);
+  }
+  if (missing.empty()) return found;
   KITH_ASSIGN_OR_RETURN(auto passages, ReadPassages(reader, shard, ordinals));
   std::vector<std::string_view> ids;
   for (const store::PassageRecord& passage : passages) ids.push_back(passage.document_id());
   KITH_ASSIGN_OR_RETURN(auto records, reader.GetDocuments(shard.shard, ids));
-  std::vector<Found> found(hits.size());
-  for (size_t i = 0; i < hits.size(); ++i) {
+  for (size_t i = 0; i < missing.size(); ++i) {
     if (!records[i] || records[i]->passages_size() != 1) return Vanished(shard, ids[i]);
-    found[i].document_id = ids[i];
-    found[i].record = *std::move(records[i]);
-    found[i].passages.push_back(hits[i]);
-    found[i].records.push_back(std::move(passages[i]));
+    auto stored = std::make_shared<const StoredHit>(
+        StoredHit{std::move(passages[i]), *std::move(records[i])});
+    cache->Insert(shard.shard, ordinals[i], stored);
+    found[missing[i]].stored = std::move(stored);
   }
   return found;
 }
@@ -63,7 +76,7 @@ absl::StatusOr<std::vector<Found>> FindDocuments(const storage::Reader& reader,
 absl::Status AddPassages(const View& view, const storage::Reader& reader,
                          const ShardIdentity& shard, const QueryVectors& query, size_t count,
                          const Call& call, Found* found, uint64_t* distances) {
-  const store::PassageRange& range = found->record.passages(0);
+  const store::PassageRange& range = found->record().passages(0);
   if (count == 1 || range.passage_count() == 1) return absl::OkStatus();
   const std::vector<uint64_t> ordinals = OrdinalsFrom(range.first_ordinal(), range.passage_count());
   KITH_ASSIGN_OR_RETURN(const auto scores,
@@ -79,7 +92,7 @@ absl::Status AddPassages(const View& view, const storage::Reader& reader,
   if (all.size() > count) all.resize(count);
   std::vector<uint64_t> best;
   for (const index::Hit& passage : all) best.push_back(passage.ordinal);
-  KITH_ASSIGN_OR_RETURN(found->records, ReadPassages(reader, shard, best));
+  KITH_ASSIGN_OR_RETURN(found->ranked, ReadPassages(reader, shard, best));
   found->passages = std::move(all);
   return absl::OkStatus();
 }
@@ -88,10 +101,10 @@ absl::StatusOr<SearchHit> Fetch(const View& view, const storage::Reader& reader,
                                 const ShardIdentity& shard, const SearchSelector& select,
                                 const Found& found) {
   SearchHit hit;
-  hit.document_id = found.document_id;
-  hit.etag = DocumentEtag(shard.shard, found.record.sequence());
+  hit.document_id = found.document_id();
+  hit.etag = DocumentEtag(shard.shard, found.record().sequence());
   if (select.metadata) {
-    KITH_ASSIGN_OR_RETURN(hit.metadata, ReadMetadata(found.record));
+    KITH_ASSIGN_OR_RETURN(hit.metadata, ReadMetadata(found.record()));
   }
   std::vector<std::vector<float>> vectors;
   if (select.vectors) {
@@ -99,19 +112,19 @@ absl::StatusOr<SearchHit> Fetch(const View& view, const storage::Reader& reader,
     for (const index::Hit& passage : found.passages) ordinals.push_back(passage.ordinal);
     KITH_ASSIGN_OR_RETURN(vectors, ReadVectors(reader, shard, ordinals));
   }
-  for (size_t i = 0; i < found.records.size(); ++i) {
+  for (size_t i = 0; i < found.passages.size(); ++i) {
     ScoredPassage& scored = hit.passages.emplace_back();
-    scored.passage = ReadPassage(found.records[i]);
+    scored.passage = ReadPassage(found.passage(i));
     scored.score = found.passages[i].score;
     scored.distance = index::Distance(view.index.options().metric, scored.score);
     if (select.vectors) scored.vector = std::move(vectors[i]);
-    if (!select.text || found.record.text_id() == 0) continue;
+    if (!select.text || found.record().text_id() == 0) continue;
     if (scored.passage.begin > scored.passage.end ||
-        scored.passage.end > found.record.text_size_bytes()) {
+        scored.passage.end > found.record().text_size_bytes()) {
       return Error(absl::StatusCode::kDataLoss, reason::kCorruption,
-                   "a passage of document {} lies outside its text", Quoted(found.document_id));
+                   "a passage of document {} lies outside its text", Quoted(found.document_id()));
     }
-    KITH_ASSIGN_OR_RETURN(scored.text, reader.ReadText(shard.shard, found.record.text_id(),
+    KITH_ASSIGN_OR_RETURN(scored.text, reader.ReadText(shard.shard, found.record().text_id(),
                                                        scored.passage.begin, scored.passage.end));
   }
   return hit;
@@ -141,8 +154,9 @@ absl::StatusOr<QueryVectors> VectorsOfDocument(const storage::Reader& reader,
 }
 
 absl::StatusOr<SearchAnswer> RunSearch(const View& view, const storage::Reader& reader,
-                                       const ShardIdentity& shard, const SearchRequest& request,
-                                       const QueryVectors& query, double boost, const Call& call) {
+                                       HitCache* cache, const ShardIdentity& shard,
+                                       const SearchRequest& request, const QueryVectors& query,
+                                       double boost, const Call& call) {
   thread_local index::SearchScratch scratch;
   const auto wanted = static_cast<uint32_t>(request.offset + request.limit);
   KITH_ASSIGN_OR_RETURN(
@@ -168,9 +182,9 @@ absl::StatusOr<SearchAnswer> RunSearch(const View& view, const storage::Reader& 
   answer.exact_distances = request.exact ? result.rows_scanned : result.rows_rescored;
 
   const size_t skipped = std::min<size_t>(request.offset, result.hits.size());
-  KITH_ASSIGN_OR_RETURN(
-      std::vector<Found> found,
-      FindDocuments(reader, shard, std::span<const index::Hit>(result.hits).subspan(skipped)));
+  KITH_ASSIGN_OR_RETURN(std::vector<Found> found,
+                        FindDocuments(reader, cache, shard,
+                                      std::span<const index::Hit>(result.hits).subspan(skipped)));
   for (Found& one : found) {
     KITH_RETURN_IF_ERROR(call.Check());
     if (request.group_by_document) {

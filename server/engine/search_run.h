@@ -13,6 +13,7 @@
 #include "index/index_view.h"
 #include "kith/base/call.h"
 #include "server/engine/committer.h"
+#include "server/engine/hit_cache.h"
 #include "server/engine/search.h"
 #include "server/engine/view.h"
 #include "storage/reader.h"
@@ -33,8 +34,9 @@ absl::StatusOr<QueryVectors> VectorsOfDocument(const storage::Reader& reader,
 // `reader` reads the View's snapshot; one that is CacheOnly may fail with IsNotCached(). `boost`
 // widens what the request's target recall means (RecallSampler).
 absl::StatusOr<SearchAnswer> RunSearch(const View& view, const storage::Reader& reader,
-                                       const ShardIdentity& shard, const SearchRequest& request,
-                                       const QueryVectors& query, double boost, const Call& call);
+                                       HitCache* cache, const ShardIdentity& shard,
+                                       const SearchRequest& request, const QueryVectors& query,
+                                       double boost, const Call& call);
 
 // About how long RunSearch computes, in nanoseconds, its reads not counted.
 double EstimateNanoseconds(const View& view, const SearchRequest& request);

@@ -13,6 +13,11 @@ constexpr size_t kPreparesWaiting = 1024;
 constexpr size_t kBackgroundWaiting = 1 << 20;  // one entry a collection at most
 constexpr size_t kTokensWaiting = 4 << 20;
 
+// Of the memory budget: the rows of some thousand hits on a small machine, of a million on a large.
+uint64_t HitCacheBytes(uint64_t memory_budget_bytes) {
+  return std::min<uint64_t>(memory_budget_bytes / 64, 512 << 20);
+}
+
 }  // namespace
 
 Timestamp Now() {
@@ -29,6 +34,7 @@ Services::Services(const DatabaseOptions& options, std::unique_ptr<storage::Stor
       on_event(options.on_event),
       store(std::move(opened_store)),
       memory(memory_budget_bytes),
+      hits(HitCacheBytes(memory_budget_bytes)),
       samples(options.indexing.sampler_share, thread_count),
       indexing(options.indexing.threads > 0 ? options.indexing.threads
                                             : std::max(1, thread_count / 2)),
@@ -37,7 +43,8 @@ Services::Services(const DatabaseOptions& options, std::unique_ptr<storage::Stor
       commits("commit", std::max(2, threads / 2), 0),
       reads("read", threads, kReadsWaiting),
       prepares("prepare", threads, kPreparesWaiting),
-      encodes(threads, kTokensWaiting) {}
+      encodes(threads, kTokensWaiting),
+      hits_memory_(memory.Take(HitCacheBytes(memory_budget_bytes))) {}
 
 void Services::Stop() {
   timer.Stop();

@@ -12,6 +12,7 @@
 #include "server/engine/document.h"
 #include "server/engine/encode_queue.h"
 #include "server/engine/executor.h"
+#include "server/engine/hit_cache.h"
 #include "server/engine/in_flight.h"
 #include "server/engine/indexing/index_scheduler.h"
 #include "server/engine/indexing/indexing_options.h"
@@ -49,6 +50,7 @@ class Services {
   const std::function<void(const Event&)> on_event;
   const std::unique_ptr<storage::Store> store;
   mutable MemoryBudget memory;
+  mutable HitCache hits;
   mutable InFlight in_flight;  // requests that were accepted and not answered yet
   mutable Timer timer;
   mutable SampleBudget samples;
@@ -60,6 +62,7 @@ class Services {
   mutable EncodeQueue encodes;
 
  private:
+  const MemoryBudget::Reservation hits_memory_;
   // Relaxed: a flag, which publishes nothing but itself.
   std::atomic<bool> stopping_{false};
 };
