@@ -10,6 +10,7 @@
 #include "server/rpc/page_token.h"
 #include "server/rpc/translate_collections.h"
 #include "server/rpc/translate_common.h"
+#include "server/rpc/translate_index.h"
 #include "server/rpc/unary.h"
 
 namespace kith::rpc {
@@ -36,6 +37,7 @@ void WriteLimits(const engine::Limits& limits, v1::Limits* out) {
   out->set_max_collection_fields(u32(limits.collection_fields));
   out->set_max_batch_searches(u32(limits.batch_searches));
   out->set_max_encode_texts(u32(limits.encode_texts));
+  out->set_max_recall_queries(u32(limits.recall_queries));
 }
 
 absl::StatusOr<Clock::time_point> WaitUntil(const v1::WaitOperationRequest& request,
@@ -152,6 +154,47 @@ grpc::ServerUnaryReactor* AdminService::WaitOperation(Context* context, const By
               call->Finish(operation.status());
             });
         return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* AdminService::GetIndexStatus(Context* context, const Bytes* request,
+                                                       Bytes* response) {
+  return Unary<v1::GetIndexStatusRequest, v1::GetIndexStatusResponse>::Run(
+      gate_, "AdminService/GetIndexStatus", context, request, response,
+      [](const auto& call) -> absl::Status {
+        const std::string& name = call->request().collection();
+        KITH_ASSIGN_OR_RETURN(const auto collection, call->database().Find(name));
+        WriteIndexStatus(name, collection->index_status(), call->response());
+        call->Finish(absl::OkStatus());
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* AdminService::SealIndex(Context* context, const Bytes* request,
+                                                  Bytes* response) {
+  return Unary<v1::SealIndexRequest, v1::SealIndexResponse>::Run(
+      gate_, "AdminService/SealIndex", context, request, response,
+      [](const auto& call) -> absl::Status {
+        KITH_ASSIGN_OR_RETURN(auto collection, call->database().Find(call->request().collection()));
+        return OnExecutor(call, [collection = std::move(collection)](auto& call) -> absl::Status {
+          KITH_ASSIGN_OR_RETURN(const auto operation, collection->SealIndex());
+          WriteOperation(operation, call.response()->mutable_operation());
+          return absl::OkStatus();
+        });
+      });
+}
+
+grpc::ServerUnaryReactor* AdminService::MergeIndex(Context* context, const Bytes* request,
+                                                   Bytes* response) {
+  return Unary<v1::MergeIndexRequest, v1::MergeIndexResponse>::Run(
+      gate_, "AdminService/MergeIndex", context, request, response,
+      [](const auto& call) -> absl::Status {
+        KITH_ASSIGN_OR_RETURN(auto collection, call->database().Find(call->request().collection()));
+        return OnExecutor(call, [collection = std::move(collection)](auto& call) -> absl::Status {
+          KITH_ASSIGN_OR_RETURN(const auto operation, collection->MergeIndex());
+          WriteOperation(operation, call.response()->mutable_operation());
+          return absl::OkStatus();
+        });
       });
 }
 

@@ -1,4 +1,4 @@
-// AdminService over gRPC: the server itself, and its long-running work.
+// AdminService over gRPC: the server itself, its indexes, and its long-running work.
 
 #ifndef KITH_SERVER_RPC_ADMIN_SERVICE_H_
 #define KITH_SERVER_RPC_ADMIN_SERVICE_H_
@@ -11,10 +11,11 @@ namespace kith::rpc {
 
 namespace internal {
 using Admin = v1::AdminService;
-using AdminBase =
-    Admin::WithRawCallbackMethod_GetServerInfo<Admin::WithRawCallbackMethod_GetOperation<
-        Admin::WithRawCallbackMethod_ListOperations<Admin::WithRawCallbackMethod_CancelOperation<
-            Admin::WithRawCallbackMethod_WaitOperation<Admin::Service>>>>>;
+using AdminBase = Admin::WithRawCallbackMethod_GetServerInfo<
+    Admin::WithRawCallbackMethod_GetOperation<Admin::WithRawCallbackMethod_ListOperations<
+        Admin::WithRawCallbackMethod_CancelOperation<Admin::WithRawCallbackMethod_WaitOperation<
+            Admin::WithRawCallbackMethod_GetIndexStatus<Admin::WithRawCallbackMethod_SealIndex<
+                Admin::WithRawCallbackMethod_MergeIndex<Admin::Service>>>>>>>>;
 }  // namespace internal
 
 class AdminService final : public internal::AdminBase {
@@ -29,6 +30,9 @@ class AdminService final : public internal::AdminBase {
   Reactor* ListOperations(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* CancelOperation(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* WaitOperation(Context* context, const Bytes* request, Bytes* response) override;
+  Reactor* GetIndexStatus(Context* context, const Bytes* request, Bytes* response) override;
+  Reactor* SealIndex(Context* context, const Bytes* request, Bytes* response) override;
+  Reactor* MergeIndex(Context* context, const Bytes* request, Bytes* response) override;
 
  private:
   Gate* const gate_;

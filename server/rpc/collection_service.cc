@@ -2,9 +2,11 @@
 
 #include <utility>
 
+#include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/rpc/page_token.h"
 #include "server/rpc/translate_collections.h"
+#include "server/rpc/translate_index.h"
 #include "server/rpc/unary.h"
 
 namespace kith::rpc {
@@ -105,6 +107,29 @@ grpc::ServerUnaryReactor* CollectionService::GetCollectionStats(Context* context
           WriteStats(call.request().name(), stats, call.response());
           return absl::OkStatus();
         });
+      });
+}
+
+grpc::ServerUnaryReactor* CollectionService::EstimateCollection(Context* context,
+                                                                const Bytes* request,
+                                                                Bytes* response) {
+  return Unary<v1::EstimateCollectionRequest, v1::EstimateCollectionResponse>::Run(
+      gate_, "CollectionService/EstimateCollection", context, request, response,
+      [](const auto& call) -> absl::Status {
+        engine::Database& database = call->database();
+        KITH_ASSIGN_OR_RETURN(engine::EstimateRequest estimate, ReadEstimate(call->request()));
+        if (estimate.dimension == 0) {
+          const std::string& encoder = call->request().vector_space().encoder();
+          const auto found = database.encoders().Find(encoder);
+          if (!found.ok()) return InField(found.status(), "vector_space");
+          estimate.dimension = static_cast<uint32_t>((*found)->info().dimension);
+        }
+        const auto answer =
+            engine::EstimateCollection(estimate, database.limits(), database.Info());
+        if (!answer.ok()) return AtEstimate(answer.status());
+        WriteEstimate(*answer, call->response());
+        call->Finish(absl::OkStatus());
+        return absl::OkStatus();
       });
 }
 

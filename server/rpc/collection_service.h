@@ -18,7 +18,8 @@ using CollectionBase = Collections::WithRawCallbackMethod_CreateCollection<
             Collections::WithRawCallbackMethod_UpdateCollection<
                 Collections::WithRawCallbackMethod_DeleteCollection<
                     Collections::WithRawCallbackMethod_GetCollectionStats<
-                        Collections::Service>>>>>>;
+                        Collections::WithRawCallbackMethod_EstimateCollection<
+                            Collections::Service>>>>>>>;
 }  // namespace internal
 
 class CollectionService final : public internal::CollectionBase {
@@ -34,6 +35,7 @@ class CollectionService final : public internal::CollectionBase {
   Reactor* UpdateCollection(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* DeleteCollection(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* GetCollectionStats(Context* context, const Bytes* request, Bytes* response) override;
+  Reactor* EstimateCollection(Context* context, const Bytes* request, Bytes* response) override;
 
  private:
   Gate* const gate_;

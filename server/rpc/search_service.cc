@@ -6,6 +6,7 @@
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/rpc/translate_common.h"
+#include "server/rpc/translate_index.h"
 #include "server/rpc/translate_search.h"
 #include "server/rpc/unary.h"
 
@@ -88,6 +89,25 @@ grpc::ServerUnaryReactor* SearchService::BatchSearch(Context* context, const Byt
                              }
                              call->Finish(answers.status());
                            });
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* SearchService::MeasureRecall(Context* context, const Bytes* request,
+                                                       Bytes* response) {
+  return Unary<v1::MeasureRecallRequest, v1::MeasureRecallResponse>::Run(
+      gate_, "SearchService/MeasureRecall", context, request, response,
+      [](const auto& call) -> absl::Status {
+        KITH_ASSIGN_OR_RETURN(engine::RecallRequest measure,
+                              ReadRecall(call->request(), call->database().limits()));
+        KITH_ASSIGN_OR_RETURN(const auto collection,
+                              call->database().Find(call->request().collection()));
+        call->MayTakeLong();
+        collection->MeasureRecall(std::move(measure), call->call(),
+                                  [call](absl::StatusOr<engine::RecallAnswer> answer) {
+                                    if (answer.ok()) WriteRecall(*answer, call->response());
+                                    call->Finish(answer.status());
+                                  });
         return absl::OkStatus();
       });
 }

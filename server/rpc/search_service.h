@@ -10,8 +10,9 @@ namespace kith::rpc {
 
 namespace internal {
 using Searches = v1::SearchService;
-using SearchBase = Searches::WithRawCallbackMethod_Search<
-    Searches::WithRawCallbackMethod_BatchSearch<Searches::Service>>;
+using SearchBase =
+    Searches::WithRawCallbackMethod_Search<Searches::WithRawCallbackMethod_BatchSearch<
+        Searches::WithRawCallbackMethod_MeasureRecall<Searches::Service>>>;
 }  // namespace internal
 
 class SearchService final : public internal::SearchBase {
@@ -23,6 +24,7 @@ class SearchService final : public internal::SearchBase {
   using Bytes = grpc::ByteBuffer;
   Reactor* Search(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* BatchSearch(Context* context, const Bytes* request, Bytes* response) override;
+  Reactor* MeasureRecall(Context* context, const Bytes* request, Bytes* response) override;
 
  private:
   Gate* const gate_;

@@ -6,6 +6,7 @@
 #include "kith/base/status_macros.h"
 #include "server/rpc/status.h"
 #include "server/rpc/translate_common.h"
+#include "server/rpc/translate_index.h"
 
 namespace kith::rpc {
 namespace {
@@ -22,7 +23,20 @@ absl::Status ReadSpace(const v1::VectorSpace& in, engine::CollectionSpec* out) {
   if (!in.encoder().empty()) out->encoder = in.encoder();
   out->dimension = in.dimension();
   KITH_ASSIGN_OR_RETURN(out->metric, ReadMetric(in.metric(), "metric"));
+  KITH_ASSIGN_OR_RETURN(out->index, ReadIndexOptions(in.index()));
   return absl::OkStatus();
+}
+
+absl::StatusOr<engine::IndexSettings> ReadIndexOf(const v1::Collection& in) {
+  if (in.vector_spaces_size() != 1) {
+    return InvalidArgument(reason::kInvalidRequest,
+                           "got {} vector spaces: the index options of exactly one are changed",
+                           in.vector_spaces_size())
+        .Field("collection.vector_spaces");
+  }
+  absl::StatusOr<engine::IndexSettings> index = ReadIndexOptions(in.vector_spaces(0).index());
+  if (!index.ok()) return InField(std::move(index).status(), "collection.vector_spaces[0]");
+  return index;
 }
 
 absl::StatusOr<engine::SplitterOptions> ReadSplitterOf(const v1::Collection& in) {
@@ -104,16 +118,18 @@ absl::StatusOr<engine::CollectionSpec> ReadCollection(const v1::CreateCollection
   }
   KITH_ASSIGN_OR_RETURN(out.options.splitter, ReadSplitterOf(in));
   KITH_ASSIGN_OR_RETURN(out.options.default_durability, ReadDurabilityOf(in));
+  out.expected_passages = request.expected_passage_count();
   return out;
 }
 
 absl::StatusOr<engine::CollectionUpdate> ReadUpdate(const v1::UpdateCollectionRequest& request) {
   const v1::Collection& in = request.collection();
-  bool description = false, splitter = false, durability = false;
+  bool description = false, splitter = false, durability = false, index = false;
   if (request.update_mask().paths().empty()) {
     description = !in.description().empty();
     splitter = in.options().has_splitter();
     durability = in.options().default_durability() != v1::DURABILITY_UNSPECIFIED;
+    index = in.vector_spaces_size() == 1 && in.vector_spaces(0).has_index();
   }
   for (const std::string& path : request.update_mask().paths()) {
     const bool options = path == "options";
@@ -122,15 +138,18 @@ absl::StatusOr<engine::CollectionUpdate> ReadUpdate(const v1::UpdateCollectionRe
     } else if (options || path == "options.splitter" || path == "options.default_durability") {
       splitter |= options || path == "options.splitter";
       durability |= options || path == "options.default_durability";
+    } else if (path == "vector_spaces.*.index") {
+      index = true;
     } else {
       return InvalidArgument(reason::kInvalidRequest,
                              "update_mask: {} cannot be changed: description, options, "
-                             "options.splitter and options.default_durability can",
+                             "options.splitter, options.default_durability and "
+                             "vector_spaces.*.index can",
                              Quoted(path))
           .Field("update_mask");
     }
   }
-  if (!description && !splitter && !durability) {
+  if (!description && !splitter && !durability && !index) {
     return InvalidArgument(reason::kInvalidRequest,
                            "nothing to change: set update_mask, or the fields to change")
         .Field("update_mask");
@@ -144,14 +163,18 @@ absl::StatusOr<engine::CollectionUpdate> ReadUpdate(const v1::UpdateCollectionRe
   if (durability) {
     KITH_ASSIGN_OR_RETURN(out.default_durability, ReadDurabilityOf(in));
   }
+  if (index) {
+    KITH_ASSIGN_OR_RETURN(out.index, ReadIndexOf(in));
+  }
   return out;
 }
 
 absl::Status AtCollection(absl::Status status) {
   const std::string field = DetailsOf(status).field;
   if (field.empty()) return status;  // no field is at fault
-  return InField(std::move(status),
-                 field == "dimension" ? "collection.vector_spaces[0]" : "collection");
+  if (field == "expected_passage_count") return status;
+  const bool of_space = field == "dimension" || field.starts_with("index");
+  return InField(std::move(status), of_space ? "collection.vector_spaces[0]" : "collection");
 }
 
 void WriteCollection(const engine::CollectionInfo& info, v1::Collection* out) {
@@ -165,6 +188,7 @@ void WriteCollection(const engine::CollectionInfo& info, v1::Collection* out) {
   space->set_encoder_fingerprint(info.space.space_hash);
   space->set_query_prompt(info.space.query_prompt);
   space->set_passage_prompt(info.space.passage_prompt);
+  WriteIndexOptions(info.space.index, space->mutable_index());
   WriteSplitter(info.options.splitter, out->mutable_options()->mutable_splitter());
   out->mutable_options()->set_default_durability(WriteDurability(info.options.default_durability));
   out->set_etag(info.etag);
@@ -197,8 +221,11 @@ void WriteOperation(const engine::Operation& operation, v1::Operation* out) {
       out->set_kind(v1::OPERATION_KIND_RECLAIM_COLLECTION);
       break;
     case engine::OperationKind::kSealIndex:
+      out->set_kind(v1::OPERATION_KIND_SEAL_INDEX);
+      break;
     case engine::OperationKind::kMergeIndex:
-      break;  // nothing begins one yet
+      out->set_kind(v1::OPERATION_KIND_MERGE_INDEX);
+      break;
   }
   out->set_target(operation.target);
   out->set_state(WriteState(operation.state));

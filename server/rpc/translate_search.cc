@@ -61,7 +61,15 @@ absl::Status ReadRange(const v1::SearchRequest& in, const engine::Limits& limits
 }
 
 v1::Strategy WriteStrategy(engine::Strategy strategy) {
-  return strategy == engine::Strategy::kCodeScan ? v1::STRATEGY_CODE_SCAN : v1::STRATEGY_EXACT_SCAN;
+  switch (strategy) {
+    case engine::Strategy::kExactScan:
+      return v1::STRATEGY_EXACT_SCAN;
+    case engine::Strategy::kCodeScan:
+      return v1::STRATEGY_CODE_SCAN;
+    case engine::Strategy::kGraph:
+      return v1::STRATEGY_GRAPH;
+  }
+  return v1::STRATEGY_UNSPECIFIED;
 }
 
 void WriteScored(engine::ScoredPassage&& passage, v1::ScoredPassage* out) {
@@ -94,6 +102,24 @@ void WriteHit(engine::SearchHit&& hit, bool group_by_document, v1::SearchHit* ou
 
 }  // namespace
 
+Tuning ReadTuning(const v1::Tuning& in) {
+  Tuning out;
+  switch (in.quality_case()) {
+    case v1::Tuning::kExact:
+      out.exact = in.exact();
+      break;
+    case v1::Tuning::kTargetRecall:
+      out.target_recall = in.target_recall();
+      break;
+    case v1::Tuning::kEf:
+      out.ef = in.ef();
+      break;
+    case v1::Tuning::QUALITY_NOT_SET:
+      break;
+  }
+  return out;
+}
+
 absl::StatusOr<engine::SearchRequest> ReadSearch(v1::SearchRequest* in,
                                                  const engine::Limits& limits) {
   engine::SearchRequest out;
@@ -115,7 +141,10 @@ absl::StatusOr<engine::SearchRequest> ReadSearch(v1::SearchRequest* in,
   if (in->has_select()) {
     out.select = {in->select().text(), in->select().metadata(), in->select().vectors()};
   }
-  out.exact = in->tuning().exact();
+  const Tuning tuning = ReadTuning(in->tuning());
+  out.exact = tuning.exact;
+  out.target_recall = tuning.target_recall;
+  out.ef = tuning.ef;
   KITH_ASSIGN_OR_RETURN(out.query, ReadQuery(in->mutable_query(), limits));
   return out;
 }
@@ -133,6 +162,7 @@ void WriteSearch(engine::SearchAnswer&& answer, bool group_by_document, v1::Sear
   usage->set_query_truncated(answer.query_truncated);
   usage->set_code_distance_count(answer.code_distances);
   usage->set_exact_distance_count(answer.exact_distances);
+  usage->set_graph_distance_count(answer.graph_distances);
   SetToken(answer.token, out);
 }
 

@@ -3,12 +3,24 @@
 #ifndef KITH_SERVER_RPC_TRANSLATE_SEARCH_H_
 #define KITH_SERVER_RPC_TRANSLATE_SEARCH_H_
 
+#include <cstdint>
+#include <optional>
+
 #include "absl/status/statusor.h"
 #include "kith/v1/search_service.pb.h"
 #include "server/engine/limits.h"
 #include "server/engine/search.h"
 
 namespace kith::rpc {
+
+// How good the answer must be; all unset: as good as by default.
+struct Tuning {
+  bool exact = false;
+  std::optional<double> target_recall;
+  std::optional<int64_t> ef;
+};
+// Ranges are the engine's to judge.
+Tuning ReadTuning(const v1::Tuning& in);
 
 // `collection` and `at_least` are the caller's to look at.
 absl::StatusOr<engine::SearchRequest> ReadSearch(v1::SearchRequest* in,

@@ -12,6 +12,7 @@
 #include "server/rpc/translate_collections.h"
 #include "server/rpc/translate_common.h"
 #include "server/rpc/translate_documents.h"
+#include "server/rpc/translate_index.h"
 #include "server/rpc/translate_search.h"
 
 namespace kith::rpc {
@@ -262,6 +263,87 @@ TEST(TranslateSearchTest, AbsentPartsMeanTheDocumentedDefaults) {
 
 // --- documents
 
+TEST(TranslateSearchTest, TuningIsOneOfThreeOrTheDefault) {
+  v1::Tuning in;
+  Tuning out = ReadTuning(in);
+  EXPECT_FALSE(out.exact || out.target_recall || out.ef);
+  in.set_exact(false);  // said, and the default all the same
+  out = ReadTuning(in);
+  EXPECT_FALSE(out.exact || out.target_recall || out.ef);
+  in.set_exact(true);
+  EXPECT_TRUE(ReadTuning(in).exact);
+  in.set_target_recall(0.99);
+  out = ReadTuning(in);
+  EXPECT_FALSE(out.exact || out.ef);
+  EXPECT_EQ(out.target_recall, 0.99);
+  in.set_ef(-1);  // the engine's to refuse
+  EXPECT_EQ(ReadTuning(in).ef, -1);
+}
+
+// --- index
+
+TEST(TranslateIndexTest, OptionsComeBackAndZerosAreTheDefaults) {
+  const v1::IndexOptions none;
+  EXPECT_EQ(*ReadIndexOptions(none), engine::IndexSettings());
+  v1::IndexOptions in;
+  in.set_m(24);
+  in.set_ef_construction(300);
+  for (int kind = v1::QUANTIZATION_AUTO; kind <= v1::QUANTIZATION_F32; ++kind) {
+    in.set_quantization(static_cast<v1::Quantization>(kind));
+    v1::IndexOptions back;
+    WriteIndexOptions(*ReadIndexOptions(in), &back);
+    EXPECT_EQ(back.SerializeAsString(), in.SerializeAsString());
+  }
+  in.set_quantization(static_cast<v1::Quantization>(v1::QUANTIZATION_F32 + 1));
+  EXPECT_EQ(FieldIn(ReadIndexOptions(in).status()), "index.quantization");
+}
+
+TEST(TranslateIndexTest, MeasuringIsCheckedAtItsEnds) {
+  v1::MeasureRecallRequest in;
+  EXPECT_EQ(ReadRecall(in, kLimits)->sample, 100u);
+  EXPECT_EQ(ReadRecall(in, kLimits)->k, 10u);
+  for (const auto& [count, ok] : {std::pair(-1, false), {1, true}, {1000, true}, {1001, false}}) {
+    in.set_sample_count(count);
+    EXPECT_EQ(ReadRecall(in, kLimits).ok(), ok) << count;
+  }
+  in.clear_sample_count();
+  in.add_queries()->set_f32_le(Bytes<float>({1, 2}));
+  in.add_queries()->set_f32_le(Bytes<float>({3, 4}));
+  EXPECT_THAT(ReadRecall(in, kLimits)->queries, ElementsAre(1, 2, 3, 4));
+  in.mutable_queries(1)->set_f32_le(Bytes<float>({3}));
+  EXPECT_EQ(FieldIn(ReadRecall(in, kLimits).status()), "queries[1]");
+  for (int i = in.queries_size(); i < 1001; ++i) {
+    in.add_queries()->set_f32_le(Bytes<float>({1, 2}));
+  }
+  EXPECT_EQ(ReasonIn(ReadRecall(in, kLimits).status()), "BATCH_TOO_LARGE");
+  in.clear_queries();
+  in.mutable_tuning()->set_exact(true);
+  EXPECT_EQ(FieldIn(ReadRecall(in, kLimits).status()), "tuning.exact");
+}
+
+TEST(TranslateIndexTest, AStatusSaysWhatIsNotKnownByLeavingItOut) {
+  engine::IndexStatus status;
+  status.segments.resize(1);
+  v1::GetIndexStatusResponse out;
+  WriteIndexStatus("c", status, &out);
+  EXPECT_EQ(out.phase(), v1::INDEX_PHASE_IDLE);
+  EXPECT_FALSE(out.has_time_left());
+  EXPECT_FALSE(out.has_sampled_recall());
+  EXPECT_FALSE(out.segments(0).has_build_time());
+
+  status.seconds_left = 1.5;
+  status.sampled_recall = 0;
+  status.segments[0].build_seconds = std::numeric_limits<double>::infinity();
+  status.segments[0].quantization = "int4";
+  out.Clear();
+  WriteIndexStatus("c", status, &out);
+  EXPECT_EQ(out.time_left().seconds(), 1);
+  EXPECT_EQ(out.time_left().nanos(), 500'000'000);
+  EXPECT_TRUE(out.has_sampled_recall());
+  EXPECT_EQ(out.segments(0).build_time().seconds(), 1'000'000'000);
+  EXPECT_EQ(out.segments(0).quantization(), v1::QUANTIZATION_INT4);
+}
+
 TEST(TranslateDocumentsTest, CountsAreCheckedAtTheirEnds) {
   engine::Limits limits;
   limits.batch_documents = 3;
@@ -339,6 +421,10 @@ TEST(TranslateCollectionsTest, AMaskSaysWhatChanges) {
   EXPECT_FALSE(out->description.has_value()) << "the mask does not name it";
   EXPECT_TRUE(out->splitter.has_value() && out->default_durability.has_value());
 
+  in.mutable_update_mask()->add_paths("vector_spaces.*.index");
+  EXPECT_EQ(FieldIn(ReadUpdate(in).status()), "collection.vector_spaces");
+  in.mutable_collection()->add_vector_spaces()->mutable_index()->set_m(32);
+  EXPECT_EQ(ReadUpdate(in)->index->m, 32u);
   in.mutable_update_mask()->add_paths("name");
   EXPECT_EQ(FieldIn(ReadUpdate(in).status()), "update_mask");
 }

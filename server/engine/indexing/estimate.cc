@@ -37,9 +37,9 @@ absl::StatusOr<Estimate> EstimateCollection(const EstimateRequest& request, cons
   }
   KITH_RETURN_IF_ERROR(InField(ValidateIndexSettings(request.index), "index"));
   if (request.passages > kPassagesMax) {
-    return InvalidArgument(reason::kLimitOutOfRange, "passages: {} given, the limit is {}",
+    return InvalidArgument(reason::kLimitOutOfRange, "passage_count: {} given, the limit is {}",
                            request.passages, kPassagesMax)
-        .Field("passages")
+        .Field("passage_count")
         .With("limit", kPassagesMax);
   }
   // Written so that NaN is refused, too.
