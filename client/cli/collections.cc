@@ -1,4 +1,4 @@
-// kith collections create | get | list | update | delete | stats
+// kith collections create | get | list | update | delete | stats | estimate
 
 #include <memory>
 #include <optional>
@@ -33,6 +33,9 @@ void Print(Context& context, const v1::Collection& collection) {
   }
   for (const v1::VectorSpace& space : collection.vector_spaces()) {
     out.Line("  vectors      " + SpaceToText(space));
+    out.Line(fmt::format("  index        {} codes, m {}, ef_construction {}",
+                         WordOf(space.index().quantization()), space.index().m(),
+                         space.index().ef_construction()));
   }
   const v1::SplitterOptions& splitter = collection.options().splitter();
   out.Line(fmt::format("  splitter     {}, at most {} tokens, {} overlapping",
@@ -93,6 +96,7 @@ struct UpdateFlags {
   std::optional<std::string> description;
   std::string durability;
   SplitterFlags splitter;
+  IndexFlags index;
   std::string if_match;
 };
 
@@ -110,17 +114,25 @@ absl::Status Update(Context& context, const UpdateFlags& flags) {
     collection.mutable_options()->set_default_durability(DurabilityOf(flags.durability));
     *paths.Add() = "options.default_durability";
   }
-  if (flags.splitter.given()) {
-    // The splitter is replaced as a whole: begin from the present one, and do not overwrite a
-    // change that somebody makes meanwhile.
+  if (flags.splitter.given() || flags.index.given()) {
+    // These are replaced as a whole: begin from the present ones, and do not overwrite a change
+    // that somebody makes meanwhile.
     v1::GetCollectionRequest get;
     get.set_name(flags.name);
     KITH_ASSIGN_OR_RETURN(const auto present, client->GetCollection(get));
-    v1::SplitterOptions& splitter = *collection.mutable_options()->mutable_splitter();
-    splitter = present.collection().options().splitter();
-    flags.splitter.ApplyTo(splitter);
     collection.set_etag(present.collection().etag());
-    *paths.Add() = "options.splitter";
+    if (flags.splitter.given()) {
+      v1::SplitterOptions& splitter = *collection.mutable_options()->mutable_splitter();
+      splitter = present.collection().options().splitter();
+      flags.splitter.ApplyTo(splitter);
+      *paths.Add() = "options.splitter";
+    }
+    if (flags.index.given() && present.collection().vector_spaces_size() == 1) {
+      v1::IndexOptions& index = *collection.add_vector_spaces()->mutable_index();
+      index = present.collection().vector_spaces(0).index();
+      flags.index.ApplyTo(index);
+      *paths.Add() = "vector_spaces.*.index";
+    }
   }
   if (!flags.if_match.empty()) collection.set_etag(flags.if_match);
   if (paths.empty()) return UsageError("nothing to change: give --description, --splitter, ...");
@@ -175,6 +187,42 @@ absl::Status Stats(Context& context, const std::string& name) {
   return absl::OkStatus();
 }
 
+struct EstimateFlags {
+  uint64_t passages = 0;
+  std::string encoder;
+  uint32_t dimension = 0;
+  uint32_t text_bytes = 0;
+  IndexFlags index;
+};
+
+absl::Status Estimate(Context& context, const EstimateFlags& flags) {
+  KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
+  v1::EstimateCollectionRequest request;
+  request.set_passage_count(flags.passages);
+  request.set_mean_text_bytes(flags.text_bytes);
+  v1::VectorSpace& space = *request.mutable_vector_space();
+  space.set_encoder(flags.encoder);
+  space.set_dimension(flags.dimension);
+  if (flags.index.given()) flags.index.ApplyTo(*space.mutable_index());
+  KITH_ASSIGN_OR_RETURN(const auto estimate, client->EstimateCollection(request));
+  if (context.json) {
+    context.out.Object(ToJson(estimate));
+    return absl::OkStatus();
+  }
+  Output& out = context.out;
+  out.Line("  resident     " + HumanBytes(estimate.resident_bytes()) +
+           " (graphs and codes: must fit into the budget)");
+  out.Line("  cached       " + HumanBytes(estimate.cached_bytes()) +
+           " (exact vectors: best in memory, need not be)");
+  out.Line("  building     " + HumanBytes(estimate.build_bytes()) +
+           " more while the largest segment is built");
+  out.Line("  on disk      " + HumanBytes(estimate.disk_bytes()));
+  out.Line(fmt::format("  this server  {} of {} taken", HumanBytes(estimate.memory_used_bytes()),
+                       HumanBytes(estimate.memory_budget_bytes())));
+  out.Line(estimate.fits() ? "  it fits" : "  it does NOT fit");
+  return absl::OkStatus();
+}
+
 void AddName(CLI::App& app, std::string& name) {
   app.add_option("name", name, "Name: lower-case letters, digits, - and _")
       ->type_name("NAME")
@@ -218,6 +266,7 @@ void AddCollectionsCommands(CLI::App& app, Context& context) {
   command->add_option("--description", update->description, "For people")->type_name("TEXT");
   AddDurabilityFlag(*command, update->durability);
   update->splitter.AddTo(*command);
+  update->index.AddTo(*command);
   command->add_option("--if-match", update->if_match, "Only if this is the present etag")
       ->type_name("ETAG");
 
@@ -234,6 +283,25 @@ void AddCollectionsCommands(CLI::App& app, Context& context) {
                        "  kith collections stats articles\n",
                        [&context, stats] { return Stats(context, *stats); });
   AddName(*command, *stats);
+
+  auto estimate = std::make_shared<EstimateFlags>();
+  command = AddCommand(
+      group, context, "estimate", "Tell what memory and disk a collection would take",
+      "  kith collections estimate --passages 1000000\n"
+      "  kith collections estimate --passages 5000000 --dimension 768 --quantization int4\n",
+      [&context, estimate] { return Estimate(context, *estimate); });
+  command->add_option("--passages", estimate->passages, "How many passages, or vectors")
+      ->type_name("N")
+      ->required();
+  auto* encoder =
+      command->add_option("--encoder", estimate->encoder, "The model (default: the server's)")
+          ->type_name("MODEL");
+  command->add_option("--dimension", estimate->dimension, "Without encoder: values a vector")
+      ->type_name("N")
+      ->excludes(encoder);
+  command->add_option("--text-bytes", estimate->text_bytes, "Text of a passage, on average")
+      ->type_name("N");
+  estimate->index.AddTo(*command);
 }
 
 }  // namespace kith::cli

@@ -16,6 +16,8 @@ void AddEncodeCommand(CLI::App& app, Context& context);
 void AddTokenizeCommand(CLI::App& app, Context& context);
 void AddSplitCommand(CLI::App& app, Context& context);
 void AddEvalCommand(CLI::App& app, Context& context);
+void AddIndexCommands(CLI::App& app, Context& context);  // status, seal, merge
+void AddMeasureRecallCommand(CLI::App& app, Context& context);
 void AddBenchCommand(CLI::App& app, Context& context);
 void AddOperationsCommands(CLI::App& app, Context& context);  // list, get, wait, cancel
 void AddServerCommands(CLI::App& app, Context& context);      // info, models, health

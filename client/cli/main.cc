@@ -61,6 +61,8 @@ int Run(int argc, char** argv) {
   AddSplitCommand(app, context);
   AddEvalCommand(app, context);
   AddBenchCommand(app, context);
+  AddIndexCommands(app, context);
+  AddMeasureRecallCommand(app, context);
   AddOperationsCommands(app, context);
   AddServerCommands(app, context);
   try {

@@ -27,6 +27,16 @@ v1::SplitterKind SplitterKindOf(const std::string& word) {
   return kKinds->at(word);
 }
 
+v1::Quantization QuantizationOf(const std::string& word) {
+  static const auto* const kQuantizations =
+      new std::map<std::string, v1::Quantization>{{"auto", v1::QUANTIZATION_AUTO},
+                                                  {"int4", v1::QUANTIZATION_INT4},
+                                                  {"int8", v1::QUANTIZATION_INT8},
+                                                  {"f16", v1::QUANTIZATION_F16},
+                                                  {"f32", v1::QUANTIZATION_F32}};
+  return kQuantizations->at(word);
+}
+
 }  // namespace
 
 v1::Durability DurabilityOf(const std::string& word) {
@@ -62,6 +72,23 @@ void SplitterFlags::ApplyTo(v1::SplitterOptions& options) const {
   if (overlap_tokens) options.set_overlap_tokens(*overlap_tokens);
 }
 
+void IndexFlags::AddTo(CLI::App& app) {
+  app.add_option("--quantization", quantization,
+                 "How the index codes vectors to find candidates; scores are exact all the same "
+                 "(default: auto)")
+      ->check(CLI::IsMember(std::set<std::string>{"auto", "int4", "int8", "f16", "f32"}));
+  app.add_option("--m", m, "Edges of a node of the index's graphs (default 16)")->type_name("N");
+  app.add_option("--ef-construction", ef_construction,
+                 "Candidates looked at for them while building (default 200)")
+      ->type_name("N");
+}
+
+void IndexFlags::ApplyTo(v1::IndexOptions& options) const {
+  if (!quantization.empty()) options.set_quantization(QuantizationOf(quantization));
+  if (m) options.set_m(*m);
+  if (ef_construction) options.set_ef_construction(*ef_construction);
+}
+
 void SchemaFlags::AddTo(CLI::App& app) {
   auto* encoder_option =
       app.add_option("--encoder", encoder,
@@ -76,7 +103,11 @@ void SchemaFlags::AddTo(CLI::App& app) {
       ->check(CLI::IsMember(std::set<std::string>{"cosine", "dot", "l2"}));
   app.add_option("--description", description, "For people")->type_name("TEXT");
   AddDurabilityFlag(app, durability);
+  app.add_option("--expected-passages", expected_passages,
+                 "Passages it is meant for: refused now if their index cannot fit into memory")
+      ->type_name("N");
   splitter.AddTo(app);
+  index.AddTo(app);
 }
 
 absl::StatusOr<v1::CreateCollectionRequest> SchemaFlags::Request(client::Client& client,
@@ -85,8 +116,8 @@ absl::StatusOr<v1::CreateCollectionRequest> SchemaFlags::Request(client::Client&
   v1::Collection& collection = *request.mutable_collection();
   collection.set_name(name);
   collection.set_description(description);
-  // Without any of the three the server decides, which knows its default encoder.
-  if (dimension || !metric.empty() || !encoder.empty()) {
+  // Without any of them the server decides, which knows its default encoder.
+  if (dimension || !metric.empty() || !encoder.empty() || index.given()) {
     v1::VectorSpace& space = *collection.add_vector_spaces();
     space.set_metric(MetricOf(metric));
     space.set_dimension(dimension.value_or(0));
@@ -98,7 +129,9 @@ absl::StatusOr<v1::CreateCollectionRequest> SchemaFlags::Request(client::Client&
       }
       space.set_encoder(info.default_encoder());
     }
+    if (index.given()) index.ApplyTo(*space.mutable_index());
   }
+  if (expected_passages) request.set_expected_passage_count(*expected_passages);
   if (splitter.given()) splitter.ApplyTo(*collection.mutable_options()->mutable_splitter());
   if (!durability.empty()) {
     collection.mutable_options()->set_default_durability(DurabilityOf(durability));

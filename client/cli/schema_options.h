@@ -26,18 +26,33 @@ struct SplitterFlags {
   void ApplyTo(v1::SplitterOptions& options) const;
 };
 
-// --dimension, --metric, --encoder, --description, --durability and the splitter's.
+// --quantization, --m, --ef-construction.
+struct IndexFlags {
+  std::string quantization;  // empty: the server's default
+  std::optional<uint32_t> m;
+  std::optional<uint32_t> ef_construction;
+
+  void AddTo(CLI::App& app);
+  bool given() const { return !quantization.empty() || m || ef_construction; }
+  // Changes what was given.
+  void ApplyTo(v1::IndexOptions& options) const;
+};
+
+// --dimension, --metric, --encoder, --description, --durability, --expected-passages, the
+// splitter's and the index's.
 struct SchemaFlags {
   std::optional<uint32_t> dimension;
   std::string metric;
   std::string encoder;
   std::string description;
   std::string durability;
+  std::optional<uint64_t> expected_passages;
   SplitterFlags splitter;
+  IndexFlags index;
 
   void AddTo(CLI::App& app);
-  // Asks the server for its default encoder if the flags need to name it (a metric without encoder
-  // and dimension).
+  // Asks the server for its default encoder if the flags need to name it (a metric or index options
+  // without encoder and dimension).
   absl::StatusOr<v1::CreateCollectionRequest> Request(client::Client& client,
                                                       const std::string& name) const;
 };

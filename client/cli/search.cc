@@ -11,6 +11,7 @@
 #include "client/cli/exit_code.h"
 #include "client/cli/json.h"
 #include "client/cli/text_layout.h"
+#include "client/cli/tuning_options.h"
 #include "client/cli/vector_file.h"
 #include "fmt/format.h"
 #include "kith/base/status_macros.h"
@@ -27,7 +28,7 @@ struct SearchFlags {
   int32_t offset = 0;
   std::string group_by = "passage";
   int32_t passages = 3;
-  bool exact = false;
+  TuningFlags tuning;
   bool vectors = false;
   size_t lines = 3;
   CLI::Option* text_option = nullptr;
@@ -51,7 +52,7 @@ absl::StatusOr<v1::SearchRequest> RequestOf(const SearchFlags& flags) {
   }
   request.set_limit(flags.limit);
   request.set_offset(flags.offset);
-  request.mutable_tuning()->set_exact(flags.exact);
+  if (flags.tuning.given()) flags.tuning.ApplyTo(*request.mutable_tuning());
   if (flags.group_by == "document") {
     request.set_group_by(v1::GROUP_BY_DOCUMENT);
     request.set_passages_per_group(flags.passages);
@@ -143,7 +144,7 @@ void AddSearchCommand(CLI::App& app, Context& context) {
   command->add_option("--passages", flags->passages, "With --group-by document: passages of each")
       ->type_name("N")
       ->capture_default_str();
-  command->add_flag("--exact", flags->exact, "Compare with every vector in full precision");
+  flags->tuning.AddTo(*command);
   command->add_flag("--vectors", flags->vectors, "With --json: also the vectors");
   command->add_option("--lines", flags->lines, "Most lines of text shown of a passage")
       ->type_name("N")

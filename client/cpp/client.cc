@@ -163,6 +163,12 @@ absl::StatusOr<v1::GetCollectionStatsResponse> Client::GetCollectionStats(
                        &v1::CollectionService::Stub::GetCollectionStats, request, call);
 }
 
+absl::StatusOr<v1::EstimateCollectionResponse> Client::EstimateCollection(
+    const v1::EstimateCollectionRequest& request, const CallOptions& call) {
+  return impl_->Invoke("EstimateCollection", kRead, impl_->collections,
+                       &v1::CollectionService::Stub::EstimateCollection, request, call);
+}
+
 absl::StatusOr<v1::UpsertDocumentsResponse> Client::UpsertDocuments(
     v1::UpsertDocumentsRequest request, const CallOptions& call) {
   if (request.request_id().empty()) request.set_request_id(RandomId());
@@ -215,6 +221,12 @@ absl::StatusOr<v1::BatchSearchResponse> Client::BatchSearch(const v1::BatchSearc
                                                             const CallOptions& call) {
   return impl_->Invoke("BatchSearch", kSearch, impl_->search, &v1::SearchService::Stub::BatchSearch,
                        request, call);
+}
+
+absl::StatusOr<v1::MeasureRecallResponse> Client::MeasureRecall(
+    const v1::MeasureRecallRequest& request, const CallOptions& call) {
+  return impl_->Invoke("MeasureRecall", kEncode, impl_->search,
+                       &v1::SearchService::Stub::MeasureRecall, request, call);
 }
 
 absl::StatusOr<v1::ListModelsResponse> Client::ListModels(const v1::ListModelsRequest& request,
@@ -277,6 +289,24 @@ absl::StatusOr<v1::WaitOperationResponse> Client::WaitOperation(
   }
   return impl_->Invoke("WaitOperation", kRead, impl_->admin, &v1::AdminService::Stub::WaitOperation,
                        request, waiting);
+}
+
+absl::StatusOr<v1::GetIndexStatusResponse> Client::GetIndexStatus(
+    const v1::GetIndexStatusRequest& request, const CallOptions& call) {
+  return impl_->Invoke("GetIndexStatus", kRead, impl_->admin,
+                       &v1::AdminService::Stub::GetIndexStatus, request, call);
+}
+
+absl::StatusOr<v1::SealIndexResponse> Client::SealIndex(const v1::SealIndexRequest& request,
+                                                        const CallOptions& call) {
+  return impl_->Invoke("SealIndex", kManage, impl_->admin, &v1::AdminService::Stub::SealIndex,
+                       request, call);
+}
+
+absl::StatusOr<v1::MergeIndexResponse> Client::MergeIndex(const v1::MergeIndexRequest& request,
+                                                          const CallOptions& call) {
+  return impl_->Invoke("MergeIndex", kManage, impl_->admin, &v1::AdminService::Stub::MergeIndex,
+                       request, call);
 }
 
 absl::StatusOr<bool> Client::IsServing(const std::string& service, const CallOptions& call) {

@@ -64,6 +64,8 @@ class Client {
       const v1::DeleteCollectionRequest& request, const CallOptions& call = {});
   absl::StatusOr<v1::GetCollectionStatsResponse> GetCollectionStats(
       const v1::GetCollectionStatsRequest& request, const CallOptions& call = {});
+  absl::StatusOr<v1::EstimateCollectionResponse> EstimateCollection(
+      const v1::EstimateCollectionRequest& request, const CallOptions& call = {});
 
   // Documents. A write without request_id is given one, so that trying again writes nothing twice.
   absl::StatusOr<v1::UpsertDocumentsResponse> UpsertDocuments(v1::UpsertDocumentsRequest request,
@@ -84,6 +86,9 @@ class Client {
                                             const CallOptions& call = {});
   absl::StatusOr<v1::BatchSearchResponse> BatchSearch(const v1::BatchSearchRequest& request,
                                                       const CallOptions& call = {});
+  // Scans the collection once a query: its deadline is that of encoding.
+  absl::StatusOr<v1::MeasureRecallResponse> MeasureRecall(const v1::MeasureRecallRequest& request,
+                                                          const CallOptions& call = {});
 
   // The encoder by itself.
   absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request = {},
@@ -107,6 +112,13 @@ class Client {
       const v1::CancelOperationRequest& request, const CallOptions& call = {});
   absl::StatusOr<v1::WaitOperationResponse> WaitOperation(const v1::WaitOperationRequest& request,
                                                           const CallOptions& call = {});
+  // The index of a collection. Seal and merge are tried once.
+  absl::StatusOr<v1::GetIndexStatusResponse> GetIndexStatus(
+      const v1::GetIndexStatusRequest& request, const CallOptions& call = {});
+  absl::StatusOr<v1::SealIndexResponse> SealIndex(const v1::SealIndexRequest& request,
+                                                  const CallOptions& call = {});
+  absl::StatusOr<v1::MergeIndexResponse> MergeIndex(const v1::MergeIndexRequest& request,
+                                                    const CallOptions& call = {});
 
   // Whether `service` ("kith.v1.SearchService", ...; "" for the whole server) takes calls now.
   // NOT_FOUND for a service that the server does not have.

@@ -43,6 +43,7 @@ class AdminTest(ServerCase):
                 max_collection_fields=1000,
                 max_batch_searches=256,
                 max_encode_texts=256,
+                max_recall_queries=1000,
             ),
         )
 

@@ -18,6 +18,7 @@
 #include "client/cli/json.h"
 #include "client/cli/line_reader.h"
 #include "client/cli/text_layout.h"
+#include "client/cli/tuning_options.h"
 #include "client/cli/vecs_file.h"
 #include "client/cpp/vector.h"
 #include "fmt/format.h"
@@ -33,7 +34,7 @@ struct BenchFlags {
   std::vector<int> concurrency = {1, 4, 16, 64};
   double seconds = 10;
   int32_t limit = 10;
-  bool exact = false;
+  TuningFlags tuning;
   bool ids_only = false;
   std::vector<std::string> while_ingesting;
   double ingest_rate = 0;
@@ -73,7 +74,7 @@ absl::StatusOr<Questions> Prepare(const BenchFlags& flags) {
     request.set_collection(flags.collection);
     *request.mutable_query() = query;
     request.set_limit(flags.limit);
-    if (flags.exact) request.mutable_tuning()->set_exact(true);
+    if (flags.tuning.given()) flags.tuning.ApplyTo(*request.mutable_tuning());
     if (flags.ids_only) request.mutable_select();
     questions.requests.push_back(request.SerializeAsString());
   }
@@ -268,7 +269,7 @@ void AddBenchCommand(CLI::App& app, Context& context) {
       ->type_name("N")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
-  command->add_flag("--exact", flags->exact, "Compare with every vector in full precision");
+  flags->tuning.AddTo(*command);
   command->add_flag("--ids-only", flags->ids_only, "Ask for no text and no metadata");
   auto* ingest = command
                      ->add_option("--while-ingesting", flags->while_ingesting,

@@ -22,6 +22,7 @@
 #include "client/cli/progress.h"
 #include "client/cli/schema_options.h"
 #include "client/cli/text_layout.h"
+#include "client/cli/tuning_options.h"
 #include "fmt/format.h"
 #include "kith/base/status_macros.h"
 
@@ -35,7 +36,7 @@ struct EvalFlags {
   std::string judgements;
   int32_t limit = 100;
   bool keep = false;
-  bool exact = false;
+  TuningFlags tuning;
   SchemaFlags schema;
 };
 
@@ -94,7 +95,7 @@ absl::StatusOr<std::vector<std::string>> Rank(client::Client& client, const Eval
   request.set_group_by(v1::GROUP_BY_DOCUMENT);
   request.set_passages_per_group(1);
   request.mutable_select();  // nothing: ids are enough
-  request.mutable_tuning()->set_exact(flags.exact);
+  if (flags.tuning.given()) flags.tuning.ApplyTo(*request.mutable_tuning());
   KITH_ASSIGN_OR_RETURN(const auto response, client.Search(request));
   std::vector<std::string> ranking;
   for (const v1::SearchHit& hit : response.hits()) ranking.push_back(hit.document_id());
@@ -232,7 +233,7 @@ void AddEvalCommand(CLI::App& app, Context& context) {
       ->check(CLI::Range(10, 10000))
       ->capture_default_str();
   command->add_flag("--keep", flags->keep, "Leave the collection there");
-  command->add_flag("--exact", flags->exact, "Compare with every vector in full precision");
+  flags->tuning.AddTo(*command);
   flags->schema.AddTo(*command);
 }
 

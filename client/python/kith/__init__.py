@@ -2,8 +2,8 @@
 
 from kith.client import Client, connect
 from kith.enums import (
-    CollectionState, Durability, FieldType, GroupBy, Metric, OperationKind, OperationState,
-    SplitterKind, Strategy, TextRole, Truncation,
+    CollectionState, Durability, FieldType, GroupBy, IndexPhase, Metric, OperationKind,
+    OperationState, Quantization, SegmentState, SplitterKind, Strategy, TextRole, Truncation,
 )  # fmt: skip
 from kith.errors import (
     Aborted, AlreadyExists, Cancelled, DataLoss, DeadlineExceeded, Error, FailedPrecondition,
@@ -13,9 +13,10 @@ from kith.errors import (
 from kith.options import Deadlines, RetryOptions
 from kith.types import (
     Collection, CollectionStats, CommitToken, DeleteResponse, Document, DocumentDelete,
-    DocumentInput, Embedding, EncodeResponse, GetResponse, IngestAck, Limits, Model, Operation,
-    Passage, ScoredPassage, SearchHit, SearchQuery, SearchResponse, SearchUsage, Select,
-    ServerInfo, SplitterOptions, Token, UpsertResponse, UpsertResult, VectorSpace,
+    DocumentInput, Embedding, EncodeResponse, Estimate, GetResponse, IndexOptions, IndexSegment,
+    IndexStatus, IngestAck, Limits, Model, Operation, Passage, Recall, RecallPoint, ScoredPassage,
+    SearchHit, SearchQuery, SearchResponse, SearchUsage, Select, ServerInfo, SplitterOptions,
+    Token, UpsertResponse, UpsertResult, VectorSpace,
 )  # fmt: skip
 
 __version__ = "0.1.0"
@@ -24,11 +25,13 @@ __all__ = [
     "Aborted", "AlreadyExists", "Cancelled", "Client", "Collection", "CollectionState",
     "CollectionStats", "CommitToken", "DataLoss", "DeadlineExceeded", "Deadlines",
     "DeleteResponse", "Document", "DocumentDelete", "DocumentInput", "Durability", "Embedding",
-    "EncodeResponse", "Error", "FailedPrecondition", "FieldType", "FieldViolation", "GetResponse",
-    "GroupBy", "IngestAck", "Internal", "InvalidArgument", "Limits", "Metric", "Model", "NotFound",
+    "EncodeResponse", "Error", "Estimate", "FailedPrecondition", "FieldType", "FieldViolation",
+    "GetResponse", "GroupBy", "IndexOptions", "IndexPhase", "IndexSegment", "IndexStatus",
+    "IngestAck", "Internal", "InvalidArgument", "Limits", "Metric", "Model", "NotFound",
     "Operation", "OperationKind", "OperationState", "OutOfRange", "Passage", "PermissionDenied",
-    "ResourceExhausted", "RetryOptions", "ScoredPassage", "SearchHit", "SearchQuery",
-    "SearchResponse", "SearchUsage", "Select", "ServerInfo", "SplitterKind", "SplitterOptions",
-    "Strategy", "TextRole", "Token", "Truncation", "Unauthenticated", "Unavailable",
-    "Unimplemented", "Unknown", "UpsertResponse", "UpsertResult", "VectorSpace", "connect",
+    "Quantization", "Recall", "RecallPoint", "ResourceExhausted", "RetryOptions", "ScoredPassage",
+    "SearchHit", "SearchQuery", "SearchResponse", "SearchUsage", "SegmentState", "Select",
+    "ServerInfo", "SplitterKind", "SplitterOptions", "Strategy", "TextRole", "Token", "Truncation",
+    "Unauthenticated", "Unavailable", "Unimplemented", "Unknown", "UpsertResponse", "UpsertResult",
+    "VectorSpace", "connect",
 ]  # fmt: skip

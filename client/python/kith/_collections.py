@@ -26,10 +26,13 @@ class Collections:
         metric: enums.Metric | str = enums.Metric.COSINE,
         splitter: Optional[types.SplitterOptions] = None,
         default_durability: enums.Durability | str = enums.Durability.SYNCED,
+        index: Optional[types.IndexOptions] = None,
+        expected_passage_count: int = 0,
         timeout: Optional[float] = None,
     ) -> types.Collection:
         """Creates a collection of text, encoded by `encoder` (empty: the server's own). With a
-        `dimension` and no encoder, clients bring their vectors.
+        `dimension` and no encoder, clients bring their vectors. With `expected_passage_count` it is
+        refused now, and not when it is half full, if that many do not fit into memory.
 
         AlreadyExists (its metadata "same_schema" compares), InvalidArgument, NotFound (the encoder).
         """
@@ -42,10 +45,12 @@ class Collections:
                         encoder=encoder,
                         dimension=dimension,
                         metric=_convert.enum_name(enums.Metric, metric),
+                        index=_convert.index_to_proto(index),
                     )
                 ],
                 options=_options(splitter, default_durability),
-            )
+            ),
+            expected_passage_count=expected_passage_count,
         )
         response = self._manage(self._stub.CreateCollection, request, timeout)
         return _convert.collection(response.collection)
@@ -74,20 +79,26 @@ class Collections:
         description: Optional[str] = None,
         splitter: Optional[types.SplitterOptions] = None,
         default_durability: enums.Durability | str | None = None,
+        index: Optional[types.IndexOptions] = None,
         if_match: str = "",
         timeout: Optional[float] = None,
     ) -> types.Collection:
-        """Changes what is given. With `if_match`, only if that is the present etag (else Aborted)."""
+        """Changes what is given; `splitter` and `index` as a whole. With `if_match`, only if that is
+        the present etag (else Aborted). `index` applies to segments that are built from then on."""
         given = {
             "description": description,
             "options.splitter": splitter,
             "options.default_durability": default_durability,
+            "vector_spaces.*.index": index,
         }
         request = pb.UpdateCollectionRequest(
             collection=pb.Collection(
                 name=name,
                 description=description or "",
                 options=_options(splitter, default_durability or enums.Durability.UNSPECIFIED),
+                vector_spaces=[]
+                if index is None
+                else [pb.VectorSpace(index=_convert.index_to_proto(index))],
                 etag=if_match,
             )
         )
@@ -107,6 +118,28 @@ class Collections:
     def stats(self, name: str, *, timeout: Optional[float] = None) -> types.CollectionStats:
         request = pb.GetCollectionStatsRequest(name=name)
         return _convert.stats(self._channel.read(self._stub.GetCollectionStats, request, timeout))
+
+    def estimate(
+        self,
+        passage_count: int,
+        *,
+        encoder: str = "",
+        dimension: int = 0,
+        index: Optional[types.IndexOptions] = None,
+        mean_text_bytes: int = 0,
+        timeout: Optional[float] = None,
+    ) -> types.Estimate:
+        """The memory and disk that a collection of so many passages (or vectors of the client's own)
+        would take of this server. Nothing is made."""
+        request = pb.EstimateCollectionRequest(
+            passage_count=passage_count,
+            vector_space=pb.VectorSpace(
+                encoder=encoder, dimension=dimension, index=_convert.index_to_proto(index)
+            ),
+            mean_text_bytes=mean_text_bytes,
+        )
+        response = self._channel.read(self._stub.EstimateCollection, request, timeout)
+        return _convert.same_fields(types.Estimate, response)
 
     def _manage(self, method, request, timeout):  # type: ignore[no-untyped-def]
         # Tried once: a repeat would find its own first attempt in the way.

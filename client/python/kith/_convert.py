@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from typing import Any, Iterable, Mapping, Optional, TypeVar
 
 from kith import enums, types, vectors
@@ -98,7 +99,28 @@ def _vector_space(message: collection_service_pb2.VectorSpace) -> types.VectorSp
         types.VectorSpace,
         message,
         metric=enums.Metric.from_proto(common_pb2.Metric, message.metric),
+        index=types.IndexOptions(
+            quantization=quantization(message.index.quantization),
+            m=message.index.m,
+            ef_construction=message.index.ef_construction,
+        ),
     )
+
+
+def index_to_proto(
+    options: Optional[types.IndexOptions],
+) -> Optional[collection_service_pb2.IndexOptions]:
+    if options is None:
+        return None
+    return collection_service_pb2.IndexOptions(
+        quantization=enum_name(enums.Quantization, options.quantization),
+        m=options.m,
+        ef_construction=options.ef_construction,
+    )
+
+
+def quantization(number: int) -> enums.Quantization:
+    return enums.Quantization.from_proto(common_pb2.Quantization, number)
 
 
 def stats(message: collection_service_pb2.GetCollectionStatsResponse) -> types.CollectionStats:
@@ -198,9 +220,27 @@ def search_to_proto(
         ),
         group_by=enum_name(enums.GroupBy, query.group_by),
         passages_per_group=query.passages_per_group,
-        tuning=search_service_pb2.Tuning(exact=query.exact),
+        tuning=tuning_to_proto(query.exact, query.target_recall, query.ef),
         at_least=token_to_proto(at_least),
         truncation=enum_name(enums.Truncation, query.truncation),
+    )
+
+
+def tuning_to_proto(
+    exact: bool, target_recall: Optional[float], ef: Optional[int]
+) -> Optional[search_service_pb2.Tuning]:
+    given = {"exact": exact or None, "target_recall": target_recall, "ef": ef}
+    given = {name: value for name, value in given.items() if value is not None}
+    if len(given) > 1:
+        raise ValueError(f"at most one of exact, target_recall and ef can be given, got {given}")
+    return search_service_pb2.Tuning(**given) if given else None
+
+
+def recall(message: search_service_pb2.MeasureRecallResponse) -> types.Recall:
+    return same_fields(
+        types.Recall,
+        message,
+        curve=[same_fields(types.RecallPoint, point) for point in message.curve],
     )
 
 
@@ -261,3 +301,30 @@ def operation(message: operation_pb2.Operation) -> types.Operation:
         create_time=_time(message.create_time),
         update_time=_time(message.update_time),
     )
+
+
+# --- The index ---
+
+
+def index_status(message: admin_service_pb2.GetIndexStatusResponse) -> types.IndexStatus:
+    return same_fields(
+        types.IndexStatus,
+        message,
+        phase=enums.IndexPhase.from_proto(admin_service_pb2.IndexPhase, message.phase),
+        time_left=_optional_duration(message, "time_left"),
+        sampled_recall=message.sampled_recall if message.HasField("sampled_recall") else None,
+        segments=[
+            same_fields(
+                types.IndexSegment,
+                segment,
+                state=enums.SegmentState.from_proto(admin_service_pb2.SegmentState, segment.state),
+                quantization=quantization(segment.quantization),
+                build_time=_optional_duration(segment, "build_time"),
+            )
+            for segment in message.segments
+        ],
+    )
+
+
+def _optional_duration(message: Any, field: str) -> Optional[datetime.timedelta]:
+    return getattr(message, field).ToTimedelta() if message.HasField(field) else None

@@ -20,6 +20,7 @@ import grpc
 from kith import _convert, enums, types, vectors
 from kith._channel import Channel
 from kith._collections import Collections
+from kith._index import Index
 from kith._ingest import Ingestion, IngestOptions
 from kith._operations import Operations
 from kith._pages import items_of_pages
@@ -55,6 +56,7 @@ class Client:
         self._encoder = encoder_service_pb2_grpc.EncoderServiceStub(self._channel.grpc)
         self._admin = admin_service_pb2_grpc.AdminServiceStub(self._channel.grpc)
         self.collections = Collections(self._channel)
+        self.index = Index(self._channel)
         self.operations = Operations(self._channel)
 
     @property
@@ -235,15 +237,18 @@ class Client:
         group_by: enums.GroupBy | str = enums.GroupBy.PASSAGE,
         passages_per_group: int = 3,
         exact: bool = False,
+        target_recall: Optional[float] = None,
+        ef: Optional[int] = None,
         truncation: enums.Truncation | str = enums.Truncation.END,
         at_least: Optional[types.CommitToken] = None,
         timeout: Optional[float] = None,
     ) -> types.SearchResponse:
         """The best passages (or documents) for a text, a vector, or like a document, best first.
-        Without `select`: text and metadata."""
+        Without `select`: text and metadata. At most one of `exact`, `target_recall` and `ef` says how
+        good the answer must be; without them it is a target_recall of 0.95."""
         query = types.SearchQuery(
             text, vector, document_id, limit, offset, select, group_by, passages_per_group, exact,
-            truncation,
+            truncation, target_recall, ef,
         )  # fmt: skip
         request = _convert.search_to_proto(query, collection, at_least)
         deadline = self._channel.deadlines.search
@@ -267,6 +272,31 @@ class Client:
         deadline = self._channel.deadlines.search
         response = self._channel.call(self._search.BatchSearch, request, deadline, timeout)
         return [_convert.search_response(item) for item in response.responses]
+
+    def measure_recall(
+        self,
+        collection: str,
+        *,
+        queries: Iterable[vectors.VectorLike] = (),
+        sample_count: int = 0,
+        limit: int = 0,
+        target_recall: Optional[float] = None,
+        ef: Optional[int] = None,
+        timeout: Optional[float] = None,
+    ) -> types.Recall:
+        """Compares searches with exact ones, on the data that is there: asks `queries`, or
+        `sample_count` stored vectors (100) for their `limit` (10) nearest neighbours."""
+        request = search_service_pb2.MeasureRecallRequest(
+            collection=collection,
+            queries=[vectors.to_proto(query) for query in queries],
+            sample_count=sample_count,
+            limit=limit,
+            tuning=_convert.tuning_to_proto(False, target_recall, ef),
+        )
+        # It scans the collection once a query: as long as encoding may take.
+        deadline = self._channel.deadlines.encode
+        response = self._channel.call(self._search.MeasureRecall, request, deadline, timeout)
+        return _convert.recall(response)
 
     # --- The encoder by itself ---
 

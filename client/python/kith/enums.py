@@ -87,6 +87,35 @@ class Strategy(WireEnum):
     UNSPECIFIED = "unspecified"
     EXACT_SCAN = "exact_scan"
     CODE_SCAN = "code_scan"
+    GRAPH = "graph"  # graphs were walked, and what none covers yet was scanned by code
+
+
+class Quantization(WireEnum):
+    """How an index codes vectors to find candidates. Scores come from the vectors themselves."""
+
+    UNSPECIFIED = "unspecified"
+    AUTO = "auto"  # what is fastest at equal recall
+    INT4 = "int4"
+    INT8 = "int8"
+    F16 = "f16"
+    F32 = "f32"
+
+
+class IndexPhase(WireEnum):
+    """What is done about an index now."""
+
+    UNSPECIFIED = "unspecified"
+    IDLE = "idle"
+    WAITING = "waiting"  # for a thread, for memory, or for the rows to settle
+    SEALING = "sealing"
+    MERGING = "merging"
+
+
+class SegmentState(WireEnum):
+    UNSPECIFIED = "unspecified"
+    GROWING = "growing"  # scanned by code
+    SEALED = "sealed"  # has a graph
+    DAMAGED = "damaged"  # being replaced from storage
 
 
 class CollectionState(WireEnum):
@@ -111,6 +140,8 @@ class FieldType(WireEnum):
 class OperationKind(WireEnum):
     UNSPECIFIED = "unspecified"
     RECLAIM_COLLECTION = "reclaim_collection"
+    SEAL_INDEX = "seal_index"
+    MERGE_INDEX = "merge_index"
 
 
 class OperationState(WireEnum):

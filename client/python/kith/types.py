@@ -1,6 +1,7 @@
 """What goes into calls and what comes back, as dataclasses. proto/kith/v1 documents every field.
 
-What a program makes itself: DocumentInput, DocumentDelete, Select, SplitterOptions, SearchQuery.
+What a program makes itself: DocumentInput, DocumentDelete, Select, SplitterOptions, IndexOptions,
+SearchQuery.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import datetime
 from typing import Optional
 
 from kith.enums import (
-    CollectionState, Durability, FieldType, GroupBy, Metric, OperationKind, OperationState,
-    SplitterKind, Strategy, Truncation,
+    CollectionState, Durability, FieldType, GroupBy, IndexPhase, Metric, OperationKind,
+    OperationState, Quantization, SegmentState, SplitterKind, Strategy, Truncation,
 )  # fmt: skip
 from kith.errors import Error
 from kith.metadata import Metadata, MetadataValue
@@ -67,6 +68,15 @@ class SplitterOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class IndexOptions:
+    """How graphs are built. 0 stands for the server's defaults: m 16, ef_construction 200."""
+
+    quantization: Quantization | str = Quantization.AUTO
+    m: int = 0  # edges of a node, 4..64
+    ef_construction: int = 0  # candidates looked at for them, 16..2,000
+
+
+@dataclasses.dataclass(frozen=True)
 class VectorSpace:
     name: str
     encoder: str  # empty: clients bring their own vectors
@@ -75,6 +85,7 @@ class VectorSpace:
     encoder_fingerprint: str
     query_prompt: str
     passage_prompt: str
+    index: IndexOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +114,86 @@ class CollectionStats:
     commit_token: Optional[CommitToken]  # None before the first write
     history_hash: int
     fields: dict[str, FieldType]
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """What a collection would take."""
+
+    resident_bytes: int  # must fit into the memory budget
+    cached_bytes: int  # exact vectors: best in memory, need not be
+    build_bytes: int  # more, while the largest segment is built
+    disk_bytes: int
+    memory_budget_bytes: int
+    memory_used_bytes: int
+    fits: bool
+
+
+# --- The index ---
+
+
+@dataclasses.dataclass(frozen=True)
+class IndexSegment:
+    """A part of an index."""
+
+    id: int  # 0 while it grows
+    state: SegmentState
+    first_ordinal: int
+    end_ordinal: int
+    row_count: int
+    deleted_row_count: int  # of those
+    memory_bytes: int
+    disk_bytes: int
+    quantization: Quantization
+    build_time: Optional[datetime.timedelta]  # None if it was loaded, or grows
+
+
+@dataclasses.dataclass(frozen=True)
+class IndexStatus:
+    """The segments of an index, and the work on them."""
+
+    collection: str
+    phase: IndexPhase
+    done: int  # rows of the builds that run now
+    total: int
+    rows_per_second: float
+    time_left: Optional[datetime.timedelta]  # None while it is not known, or nothing runs
+    debt_row_count: int  # rows that no graph covers yet
+    debt_paced_row_count: int  # from here on writers are slowed down
+    debt_refused_row_count: int  # and from here on refused
+    indexed_row_count: int
+    live_row_count: int
+    seal_count: int
+    merge_count: int
+    rebuild_count: int
+    failed_build_count: int
+    last_error: str
+    sampled_recall: Optional[float]  # None until something was sampled
+    ef_boost: float
+    segments: list[IndexSegment]
+
+
+@dataclasses.dataclass(frozen=True)
+class RecallPoint:
+    ef: int  # 0: the scan of all codes
+    recall: float
+    code_distance_count: float
+    microseconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Recall:
+    """The share of the true best hits that searches find, and what it costs."""
+
+    query_count: int
+    limit: int
+    recall: float
+    worst_recall: float  # of a single query
+    p50_microseconds: float
+    p99_microseconds: float
+    exact_p50_microseconds: float
+    curve: list[RecallPoint]  # rising by ef; empty without a graph
+    advice: str
 
 
 # --- Documents ---
@@ -202,8 +293,11 @@ class SearchQuery:
     select: Optional[Select] = None  # None: text and metadata
     group_by: GroupBy | str = GroupBy.PASSAGE
     passages_per_group: int = 3
+    # How good the answer must be: at most one of the three; none: a target_recall of 0.95.
     exact: bool = False
     truncation: Truncation | str = Truncation.END
+    target_recall: Optional[float] = None  # 0.5..1
+    ef: Optional[int] = None  # candidates that every graph's walk keeps, 1..16,384
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,6 +328,7 @@ class SearchUsage:
     query_truncated: bool
     code_distance_count: int
     exact_distance_count: int
+    graph_distance_count: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -307,6 +402,7 @@ class Limits:
     max_collection_fields: int
     max_batch_searches: int
     max_encode_texts: int
+    max_recall_queries: int
 
 
 @dataclasses.dataclass(frozen=True)
