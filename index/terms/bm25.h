@@ -1,11 +1,12 @@
 // BM25 (Robertson & Zaragoza 2009), in the form that Lucene computes since version 8:
 //
-//   score(row) = sum over the query's terms t of
-//                count_t * idf_t * tf / (tf + k1 * (1 - b + b * length / average_length))
+//   score(row) = sum over the query's different terms t of
+//                idf_t * tf / (tf + k1 * (1 - b + b * length / average_length))
 //   idf_t      = ln(1 + (rows - rows_t + 0.5) / (rows_t + 0.5))
 //
-// with tf how often t is in the row, count_t how often it is in the query. Scores are above 0 and
-// have no upper bound; those of different queries cannot be compared.
+// with tf how often t is in the row. How often it is in the query does not matter (Lucene adds it
+// up): in long questions the words that are repeated are those that mean least. Scores are above 0
+// and have no upper bound; those of different queries cannot be compared.
 //
 // The statistics of the corpus are not part of any index: they are summed over all segments of a
 // view (or all shards) when a query comes, so that a row scores the same wherever it lies.

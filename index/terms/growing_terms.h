@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -24,6 +25,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "index/terms/row_terms.h"
 
 namespace kith::index {
@@ -77,28 +79,40 @@ class GrowingTerms {
   struct Term;
   struct Table;
 
+  static constexpr uint32_t kSumsPerChunk = 256;
+
   const Term* FindTerm(std::string_view term, uint64_t hash) const;
   Term* InsertTerm(std::string_view term, uint64_t hash);
-  void GrowTable();
-  void* Take(size_t bytes);
+  void AppendPosting(Term& term, Posting posting);
+  void ReplaceTable();
+  std::byte* Take(size_t bytes);  // out of the arena
   static void Read(const Term& term, uint32_t visible, std::vector<Posting>& postings);
+
+  // A piece of the arena that is free.
+  struct Room {
+    std::byte* begin = nullptr;
+    size_t size = 0;
+  };
+  struct Needs;
+  Needs NeedsOf(std::span<const RowTerms* const> rows) const;
+  absl::StatusOr<Room> Allocate(size_t bytes);
 
   // The writer's alone.
   uint32_t size_ = 0;
   size_t terms_ = 0;
   size_t memory_bytes_ = 0;
   std::vector<std::unique_ptr<std::byte[]>> arena_;
-  std::byte* free_begin_ = nullptr;  // in the last block of the arena
-  std::byte* free_end_ = nullptr;
+  Room room_;               // what Take takes of
+  std::deque<Room> spare_;  // what it goes on with
+  Room spare_table_;        // for the next table
 
-  // Stored with release once the table is complete; a reader that loads it with acquire sees all
-  // terms of the rows that were published before.
-  std::atomic<Table*> table_;
+  // Stored with release once the table is complete. A reader that loads it after it was handed a
+  // length finds all terms of the rows below in it.
+  std::atomic<Table*> table_ = nullptr;
 
-  // [slot / kSumsPerChunk][slot % kSumsPerChunk]: the sum of the lengths up to that row, itself
+  // [slot / kSumsPerChunk][slot % kSumsPerChunk]: the sum of all lengths up to that row's, which
   // included. An element, and the pointer to its chunk, are written once, before the row is
   // published.
-  static constexpr uint32_t kSumsPerChunk = 256;
   std::array<uint64_t*, kMaxRows / kSumsPerChunk> length_sums_ = {};
 };
 

@@ -38,9 +38,12 @@ class PostingList {
   static std::optional<size_t> CheckedSize(std::span<const std::byte> bytes, uint32_t count,
                                            uint32_t rows);
 
+  // What the table of a list of so many postings takes. REQUIRES: count >= kBlockPostings.
+  static size_t TableBytes(uint32_t count);
+
   uint32_t count() const { return count_; }
   bool empty() const { return count_ == 0; }
-  uint32_t blocks() const { return (count_ + kBlockPostings - 1) / kBlockPostings; }
+  uint32_t blocks() const { return blocks_; }
   uint32_t block_size(uint32_t block) const {
     const uint32_t left = count_ - block * kBlockPostings;
     return left < kBlockPostings ? left : kBlockPostings;
@@ -54,18 +57,18 @@ class PostingList {
     return slot;
   }
   const std::byte* impacts(uint32_t block) const { return impacts_ + size_t{block} * kImpactBytes; }
-  uint32_t groups() const { return (blocks() + kGroupBlocks - 1) / kGroupBlocks; }
+  uint32_t groups() const;
   const std::byte* group_impacts(uint32_t group) const {
     return group_impacts_ + size_t{group} * kImpactBytes;
   }
-  // The first block at or after `from` that may hold `slot`: blocks() if none.
+  // The first block from `from` on that ends at `slot` or after it; blocks() if none does.
   uint32_t BlockOf(uint32_t slot, uint32_t from) const;
 
   // Writes block_size(block) slots, and as many tfs unless `tfs` is null. REQUIRES: room for
   // kBlockPostings in each.
   void Decode(uint32_t block, uint32_t* slots, uint32_t* tfs) const;
 
-  // The tf of the i-th posting of a block. REQUIRES: has_table().
+  // The tf of the i-th posting of a block.
   uint32_t Tf(uint32_t block, uint32_t i) const;
 
  private:
@@ -76,12 +79,13 @@ class PostingList {
   Coded At(uint32_t block) const;
 
   uint32_t count_ = 0;
-  // Sections of the list. Without a table: only blocks_.
+  uint32_t blocks_ = 0;
+  // Sections of the list, all but the last one null without a table.
   const std::byte* last_slots_ = nullptr;     // [blocks] u32
-  const std::byte* ends_ = nullptr;           // [blocks] u32: where each ends in blocks_
+  const std::byte* ends_ = nullptr;           // [blocks] u32: where each ends in coded_
   const std::byte* impacts_ = nullptr;        // [blocks]
   const std::byte* group_impacts_ = nullptr;  // [groups]
-  const std::byte* blocks_ = nullptr;
+  const std::byte* coded_ = nullptr;
 };
 
 }  // namespace kith::index

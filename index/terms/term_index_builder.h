@@ -11,12 +11,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "index/terms/growing_terms.h"
 #include "index/terms/row_terms.h"
@@ -25,8 +25,8 @@
 
 namespace kith::index {
 
-// Whether the row of that slot stays.
-using KeepRow = absl::FunctionRef<bool(uint32_t slot)>;
+// Whether the row of that slot stays; empty: all do.
+using KeepRow = std::function<bool(uint32_t slot)>;
 
 class TermIndexBuilder {
  public:
@@ -38,10 +38,10 @@ class TermIndexBuilder {
   void Add(const RowTerms& row);
 
   // The next rows: of the first `visible` ones of `terms` those that `keep` says.
-  void Add(const GrowingTerms& terms, uint32_t visible, KeepRow keep);
+  void Add(const GrowingTerms& terms, uint32_t visible, const KeepRow& keep = nullptr);
 
   uint32_t rows() const;
-  // What is held now; Build takes about half as much again.
+  // What is held now. Build takes twice the size of the image beside it, which is about as large.
   size_t memory_bytes() const;
 
   // The image; the builder is then empty. The same rows give the same bytes. CANCELLED or
@@ -55,12 +55,12 @@ class TermIndexBuilder {
 
 struct TermMergeSource {
   const TermIndex* index = nullptr;
-  KeepRow keep;
+  KeepRow keep = nullptr;
 };
 
 // The image of one index that holds the rows of all sources that stay, in their order: what a
-// TermIndexBuilder makes of the same rows, byte for byte. It takes the memory of the image and 4
-// bytes a row. REQUIRES: all sources are of one analyser.
+// TermIndexBuilder makes of the same rows, byte for byte. It takes twice the memory of the image
+// and at most 20 bytes a row. REQUIRES: all sources are of one analyser.
 absl::StatusOr<std::string> MergeTermIndexes(std::span<const TermMergeSource> sources,
                                              const Call& call = Call::Background());
 

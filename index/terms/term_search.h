@@ -66,12 +66,10 @@ class TermMatch {
 
   struct Source;
   std::span<const Source> sources() const;
-  std::span<const uint32_t> counts() const { return counts_; }  // [term]: in the query
 
  private:
   TermMatch();
 
-  std::vector<uint32_t> counts_;
   std::vector<Source> sources_;
   CorpusStatistics statistics_;
 };
