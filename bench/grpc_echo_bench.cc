@@ -97,6 +97,7 @@ struct Flags {
   std::vector<int> concurrency = {1, 4, 16, 64};
   double seconds = 5;
   int32_t limit = 10;
+  int32_t ef = 0;
   bool json = false;
 };
 
@@ -120,6 +121,7 @@ absl::StatusOr<std::vector<std::string>> Requests(const Flags& flags) {
     request.set_collection(flags.collection.empty() ? "images" : flags.collection);
     *request.mutable_query()->mutable_vector() = kith::client::PackVector(row);
     request.set_limit(flags.limit);
+    if (flags.ef > 0) request.mutable_tuning()->set_ef(flags.ef);
     requests.push_back(request.SerializeAsString());
   }
   return requests;
@@ -199,6 +201,8 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 10'000));
   app.add_option("--seconds", flags.seconds, "A level")->check(CLI::Range(0.1, 86'400.0));
   app.add_option("--limit", flags.limit, "Hits asked of kithd")->check(CLI::Range(1, 10'000));
+  app.add_option("--ef", flags.ef, "Candidates of its walks (default: as it finds right)")
+      ->check(CLI::Range(1, 16'384));
   app.add_flag("--json", flags.json, "Print JSON, one object a line");
   CLI11_PARSE(app, argc, argv);
 
