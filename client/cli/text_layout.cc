@@ -201,7 +201,10 @@ std::string Grouped(uint64_t number) {
 }
 
 std::string Counted(uint64_t number, std::string_view noun) {
-  return fmt::format("{} {}{}", Grouped(number), noun, number == 1 ? "" : "s");
+  if (number == 1) return fmt::format("1 {}", noun);
+  if (noun.ends_with("ry"))
+    return fmt::format("{} {}ies", Grouped(number), noun.substr(0, noun.size() - 1));
+  return fmt::format("{} {}s", Grouped(number), noun);
 }
 
 std::string HumanBytes(uint64_t bytes) {

@@ -39,7 +39,7 @@ std::string Table(const std::vector<std::vector<std::string>>& rows);
 
 // "1,234,567"
 std::string Grouped(uint64_t number);
-// "1 file", "1,234 files"
+// "1 file", "1,234 files", "2 queries"
 std::string Counted(uint64_t number, std::string_view noun);
 // "917 B", "1.2 MiB"
 std::string HumanBytes(uint64_t bytes);

@@ -97,6 +97,8 @@ void OperationRegistry::End(const std::string& id, const absl::Status& status,
   if (status.ok()) {
     ended.state = OperationState::kSucceeded;
     ended.phase = "done";
+    // The last report of progress may be older than the end.
+    ended.done = ended.total;
   } else if (absl::IsCancelled(status)) {
     ended.state = OperationState::kCancelled;
   } else {

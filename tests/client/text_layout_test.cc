@@ -102,6 +102,8 @@ TEST(TextLayoutTest, NumbersForPeople) {
   EXPECT_EQ(Counted(1, "file"), "1 file");
   EXPECT_EQ(Counted(0, "file"), "0 files");
   EXPECT_EQ(Counted(1234, "file"), "1,234 files");
+  EXPECT_EQ(Counted(1, "query"), "1 query");
+  EXPECT_EQ(Counted(2, "query"), "2 queries");
   EXPECT_EQ(HumanBytes(1023), "1023 B");
   EXPECT_EQ(HumanBytes(1536), "1.5 KiB");
   EXPECT_EQ(HumanBytes(uint64_t{5} << 30), "5.0 GiB");

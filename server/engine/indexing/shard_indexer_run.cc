@@ -84,6 +84,12 @@ absl::Status ShardIndexer::Build(IndexBuild* build) {
       1e-9 * static_cast<double>(Clock::now().time_since_epoch().count() -
                                  build->begin_ns.load(std::memory_order_relaxed));
   if (build->kind == IndexBuild::Kind::kSeal) debt_.NoteSealed(build->total, seconds);
+  services_->Report(Event::Level::kInfo,
+                    fmt::format("shard {}: {} passages became {} in {:.1f} s (segments before: {})",
+                                shard_->identity().shard, build->total,
+                                made.segment == nullptr ? "nothing, none is left"
+                                                        : fmt::format("segment {}", job.id),
+                                seconds, inputs.size()));
   absl::MutexLock lock(&mu_);
   build_seconds_[job.id] = seconds;
   return absl::OkStatus();

@@ -82,11 +82,13 @@ Operation IndexingTest::Finish(const absl::StatusOr<Operation>& begun) {
 void IndexingTest::Seal(Collection& collection) {
   const Operation ended = Finish(collection.SealIndex());
   EXPECT_EQ(ended.state, OperationState::kSucceeded) << ended.error;
+  EXPECT_EQ(ended.done, ended.total);
 }
 
 void IndexingTest::Merge(Collection& collection) {
   const Operation ended = Finish(collection.MergeIndex());
   EXPECT_EQ(ended.state, OperationState::kSucceeded) << ended.error;
+  EXPECT_EQ(ended.done, ended.total);
 }
 
 absl::StatusOr<SearchAnswer> IndexingTest::SearchRepaired(Collection& collection,
