@@ -20,7 +20,7 @@ constexpr uint32_t kWindow = 2048;
 
 // Lists of up to so many postings are scored before the windows are looked at: their bounds are
 // then exact.
-constexpr uint32_t kFlatPostings = 512;
+constexpr uint32_t kFlatPostings = 4096;
 
 // Lists with so many blocks a window are bounded by groups of blocks: the rest costs more than it
 // saves.
@@ -83,6 +83,16 @@ class BestHits : public TermCollector {
   const uint32_t k_;
   std::vector<TermHit> hits_;  // the worst in front
 };
+
+// Where the first of kBlockPostings ascending numbers is that is not below `slot`; kBlockPostings -
+// 1 if none is. Without branches, which nobody could predict.
+uint32_t LowerBound(const uint32_t* slots, uint32_t slot) {
+  uint32_t at = 0;
+  for (uint32_t step = kBlockPostings / 2; step > 0; step /= 2) {
+    at += step & (uint32_t{0} - static_cast<uint32_t>(slots[at + step - 1] < slot));
+  }
+  return at;
+}
 
 // The least sum that may round to a score above `score`, or to `score` itself where ties count.
 double LeastSum(float score, bool ties_count) {
@@ -372,8 +382,9 @@ class SourceSearch {
   // lanes after it give at most, does not lift over the bar.
   void AddFrom(const Lane& lane, double rest) {
     size_t kept = 0;
-    for (const Candidate& candidate : b_.candidates) {
-      if (candidate.sum + rest >= least_) b_.candidates[kept++] = candidate;
+    for (const Candidate candidate : b_.candidates) {
+      b_.candidates[kept] = candidate;
+      kept += candidate.sum + rest >= least_ ? 1 : 0;
     }
     b_.candidates.resize(kept);
     result_.postings_looked_up += kept;
@@ -392,17 +403,15 @@ class SourceSearch {
     std::array<uint32_t, kBlockPostings> slots;
     uint32_t block = start;
     uint32_t decoded = kAbsent;
-    uint32_t size = 0;
     for (Candidate& candidate : b_.candidates) {
       block = list.BlockOf(candidate.slot, block);
       if (block == list.blocks()) return;
       if (block != decoded) {
         list.Decode(block, slots.data(), nullptr);
-        size = list.block_size(block);
+        std::fill(slots.data() + list.block_size(block), slots.data() + kBlockPostings, kAbsent);
         decoded = block;
       }
-      const auto at = static_cast<uint32_t>(
-          std::lower_bound(slots.data(), slots.data() + size, candidate.slot) - slots.data());
+      const uint32_t at = LowerBound(slots.data(), candidate.slot);
       if (slots[at] != candidate.slot) continue;
       candidate.sum += b_.scorer.Gain(lane.weight, list.Tf(block, at),
                                       b_.scorer.InverseNorm(source_.Length(candidate.slot)));
