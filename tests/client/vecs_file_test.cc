@@ -1,6 +1,5 @@
 #include "client/cli/vecs_file.h"
 
-#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
@@ -19,9 +18,8 @@ using testing::HasSubstr;
 
 template <typename Value>
 std::string Row(int32_t count, const std::vector<Value>& values) {
-  std::string bytes(4 + 4 * values.size(), '\0');
-  std::memcpy(bytes.data(), &count, 4);
-  std::memcpy(bytes.data() + 4, values.data(), 4 * values.size());
+  std::string bytes(reinterpret_cast<const char*>(&count), 4);
+  bytes.append(reinterpret_cast<const char*>(values.data()), 4 * values.size());
   return bytes;
 }
 template <typename Value>
