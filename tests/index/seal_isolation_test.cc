@@ -16,6 +16,7 @@
 #include "gtest/gtest.h"
 #include "index/index_writer.h"
 #include "index/search.h"
+#include "tests/index/board.h"
 #include "tests/index/sealed.h"
 
 namespace kith::index {
@@ -28,41 +29,9 @@ constexpr uint64_t kWindow = 90;  // batches alive at a time
 constexpr uint64_t kSealEvery = 15;
 constexpr int kInstalls = 6;
 
-std::vector<float> VectorOf(uint64_t ordinal) {
-  std::mt19937 random(static_cast<uint32_t>(ordinal));
-  std::vector<float> v(kDimension, 0.25f);
-  for (int i = 0; i < 8; ++i) {
-    v[random() % kDimension] += static_cast<float>(random() % 1000) / 500.0f - 1.0f;
-  }
-  return v;
-}
-
-// What a view must show: ordinals [begin, end), all of them.
-struct Published {
-  IndexView view;
-  uint64_t begin = 0;
-  uint64_t end = 0;
-};
-
-class Board {
- public:
-  void Put(Published published) {
-    absl::MutexLock lock(&mu_);
-    current_ = std::move(published);
-  }
-  std::optional<Published> Get() const {
-    absl::MutexLock lock(&mu_);
-    return current_;
-  }
-
- private:
-  mutable absl::Mutex mu_;
-  std::optional<Published> current_ ABSL_GUARDED_BY(mu_);
-};
-
 void ExpectWhole(const Published& shown, uint64_t about, SearchScratch& scratch) {
   ASSERT_EQ(shown.view.live_rows(), shown.end - shown.begin);
-  const std::vector<float> query = VectorOf(about);
+  const std::vector<float> query = VectorOf(about, kDimension);
   for (const bool exact : {false, true}) {
     const auto found = Search(shown.view, {.queries = query, .k = 10, .exact = exact, .ef = 40},
                               Call::Background(), scratch);
@@ -137,7 +106,7 @@ TEST(SealIsolationTest, ReadersSeeWholeBatchesWhileSegmentsAreSealedAndMerged) {
   for (uint64_t batch = 0; batch < kBatches || installed < kInstalls || job != nullptr; ++batch) {
     ASSERT_TRUE(writer->Reserve(kRows).ok());
     for (uint64_t i = 0; i < kRows; ++i, ++end) {
-      writer->Append(end, static_cast<uint32_t>(i % 4), VectorOf(end));
+      writer->Append(end, static_cast<uint32_t>(i % 4), VectorOf(end, kDimension));
     }
     if (batch >= kWindow) {
       EXPECT_EQ(writer->Delete({begin, begin + kRows}), kRows);

@@ -9,11 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "gtest/gtest.h"
 #include "index/index_writer.h"
 #include "index/search.h"
+#include "tests/index/board.h"
 
 namespace kith::index {
 namespace {
@@ -23,41 +22,9 @@ constexpr uint64_t kBatches = 360;
 constexpr uint64_t kRows = 12;     // in a batch: three documents of four passages
 constexpr uint64_t kWindow = 100;  // batches alive at a time
 
-std::vector<float> VectorOf(uint64_t ordinal) {
-  std::mt19937 random(static_cast<uint32_t>(ordinal));
-  std::vector<float> v(kDimension, 0.25f);
-  for (int i = 0; i < 8; ++i) {
-    v[random() % kDimension] += static_cast<float>(random() % 1000) / 500.0f - 1.0f;
-  }
-  return v;
-}
-
-// What a view must show: ordinals [begin, end), all of them.
-struct Published {
-  IndexView view;
-  uint64_t begin = 0;
-  uint64_t end = 0;
-};
-
-class Board {
- public:
-  void Put(Published published) {
-    absl::MutexLock lock(&mu_);
-    current_ = std::move(published);
-  }
-  std::optional<Published> Get() const {
-    absl::MutexLock lock(&mu_);
-    return current_;
-  }
-
- private:
-  mutable absl::Mutex mu_;
-  std::optional<Published> current_ ABSL_GUARDED_BY(mu_);
-};
-
 std::vector<Hit> Ask(const Published& shown, uint64_t about, bool exact, bool grouped,
                      SearchScratch& scratch) {
-  const std::vector<float> query = VectorOf(about);
+  const std::vector<float> query = VectorOf(about, kDimension);
   auto result =
       Search(shown.view, {.queries = query, .k = 10, .exact = exact, .group_by_document = grouped},
              Call::Background(), scratch);
@@ -118,7 +85,7 @@ TEST(ViewIsolationTest, ReadersSeeWholeBatchesAndOldViewsStayAsTheyWere) {
   for (uint64_t batch = 0; batch < kBatches; ++batch) {
     ASSERT_TRUE(writer->Reserve(kRows).ok());
     for (uint64_t i = 0; i < kRows; ++i, ++end) {
-      writer->Append(end, static_cast<uint32_t>(i % 4), VectorOf(end));
+      writer->Append(end, static_cast<uint32_t>(i % 4), VectorOf(end, kDimension));
     }
     if (batch >= kWindow) {
       EXPECT_EQ(writer->Delete({begin, begin + kRows}), kRows);
