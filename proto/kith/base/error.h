@@ -51,6 +51,10 @@ inline constexpr std::string_view kLimitOutOfRange = "LIMIT_OUT_OF_RANGE";
 inline constexpr std::string_view kInvalidPageToken = "INVALID_PAGE_TOKEN";
 inline constexpr std::string_view kInvalidCommitToken = "INVALID_COMMIT_TOKEN";
 inline constexpr std::string_view kRequestIdReused = "REQUEST_ID_REUSED";
+inline constexpr std::string_view kFilterSyntax = "FILTER_SYNTAX";
+inline constexpr std::string_view kFilterType = "FILTER_TYPE";
+inline constexpr std::string_view kFilterTooLarge = "FILTER_TOO_LARGE";
+inline constexpr std::string_view kFieldNotIndexed = "FIELD_NOT_INDEXED";
 // The state does not allow it.
 inline constexpr std::string_view kEncoderMismatch = "ENCODER_MISMATCH";
 inline constexpr std::string_view kEncoderUnavailable = "ENCODER_UNAVAILABLE";
