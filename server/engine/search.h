@@ -12,19 +12,11 @@
 
 #include "absl/status/statusor.h"
 #include "server/engine/document.h"
+#include "server/engine/query.h"
 #include "server/engine/schema.h"
 
 namespace kith::engine {
 
-struct TextQuery {
-  std::string text;
-};
-struct VectorQuery {
-  std::vector<float> values;
-};
-struct DocumentQuery {
-  std::string id;
-};
 using Query = std::variant<TextQuery, VectorQuery, DocumentQuery>;
 
 inline constexpr double kDefaultTargetRecall = 0.95;
