@@ -89,36 +89,45 @@ struct GrowingTerms::Table {
 GrowingTerms::GrowingTerms() = default;
 GrowingTerms::~GrowingTerms() = default;  // nothing in the arena has a destructor
 
+// As if every term of every row were new, or needed a chunk of its own: whichever takes more.
+void TermNeeds::Add(const RowTerms& row) {
+  ++rows;
+  terms += row.size();
+  for (size_t i = 0; i < row.size(); ++i) bytes += GrowingTerms::MostBytesOf(row.term(i));
+}
+
+void TermNeeds::Add(const TermNeeds& other) {
+  rows += other.rows;
+  terms += other.terms;
+  bytes += other.bytes;
+}
+
+size_t GrowingTerms::MostBytesOf(std::string_view term) {
+  return std::max(Term::Bytes(term.size()) + Chunk::Bytes(kFirstCapacity),
+                  Chunk::Bytes(kMaxCapacity));
+}
+
 struct GrowingTerms::Needs {
   size_t arena_bytes = 0;  // beyond what is free
   size_t table_bytes = 0;
 };
 
-GrowingTerms::Needs GrowingTerms::NeedsOf(std::span<const RowTerms* const> rows) const {
-  // As if every term of every row were new, or needed a chunk of its own: whichever takes more.
-  size_t bytes = (rows.size() / kSumsPerChunk + 1) * kSumsBytes;
-  size_t terms = terms_;
-  for (const RowTerms* row : rows) {
-    terms += row->size();
-    for (size_t i = 0; i < row->size(); ++i) {
-      bytes += std::max(Term::Bytes(row->term(i).size()) + Chunk::Bytes(kFirstCapacity),
-                        Chunk::Bytes(kMaxCapacity));
-    }
-  }
+GrowingTerms::Needs GrowingTerms::NeedsOf(const TermNeeds& rows) const {
+  const size_t bytes = rows.bytes + (rows.rows / kSumsPerChunk + 1) * kSumsBytes;
   // What Take leaves at the end of a room is less than the largest piece it takes.
   size_t free = room_.size;
   for (const Room& room : spare_) free += room.size - kMaxPiece;
   Needs needs;
   if (bytes > free) needs.arena_bytes = std::max(bytes - free + kMaxPiece, kArenaBytes);
   const Table* table = table_.load(std::memory_order_relaxed);
-  const size_t slots = TableFor(terms);
+  const size_t slots = TableFor(terms_ + rows.terms);
   if ((table == nullptr || slots > table->mask + 1) && Table::Bytes(slots) > spare_table_.size) {
     needs.table_bytes = Table::Bytes(slots);
   }
   return needs;
 }
 
-size_t GrowingTerms::BytesToReserve(std::span<const RowTerms* const> rows) const {
+size_t GrowingTerms::BytesToReserve(const TermNeeds& rows) const {
   const Needs needs = NeedsOf(rows);
   return needs.arena_bytes + needs.table_bytes;
 }
@@ -131,12 +140,12 @@ absl::StatusOr<GrowingTerms::Room> GrowingTerms::Allocate(size_t bytes) {
   }
   const Room room = {memory.get(), bytes};
   memory_bytes_ += bytes;
-  arena_.push_back(std::move(memory));
+  arena_.push_back({std::move(memory), bytes});
   return room;
 }
 
-absl::Status GrowingTerms::Reserve(std::span<const RowTerms* const> rows) {
-  KITH_CHECK(rows.size() <= kMaxRows - size_, "the caller seals before");
+absl::Status GrowingTerms::Reserve(const TermNeeds& rows) {
+  KITH_CHECK(rows.rows <= kMaxRows - size_, "the caller seals before");
   const Needs needs = NeedsOf(rows);
   if (needs.arena_bytes > 0) {
     KITH_ASSIGN_OR_RETURN(const Room room, Allocate(needs.arena_bytes));
@@ -146,6 +155,19 @@ absl::Status GrowingTerms::Reserve(std::span<const RowTerms* const> rows) {
     KITH_ASSIGN_OR_RETURN(spare_table_, Allocate(needs.table_bytes));
   }
   return absl::OkStatus();
+}
+
+void GrowingTerms::ReleaseSpare() {
+  // No reader has been told of them: nothing was taken from either.
+  if (spare_table_.size > 0) spare_.push_back(spare_table_);
+  spare_table_ = {};
+  for (const Room& room : spare_) {
+    const auto block = std::find_if(arena_.begin(), arena_.end(),
+                                    [&](const Block& b) { return b.bytes.get() == room.begin; });
+    memory_bytes_ -= block->size;
+    arena_.erase(block);
+  }
+  spare_.clear();
 }
 
 std::byte* GrowingTerms::Take(size_t bytes) {

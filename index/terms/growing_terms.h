@@ -6,9 +6,9 @@
 // old one kept until the end. All memory comes from an arena that Reserve fills, so that Append
 // cannot fail.
 //
-// Threads: one writer at a time (BytesToReserve, Reserve, Append, size). Readers, any number, say
-// how many rows they want to see: a length that the writer handed them by something that orders
-// memory (a View behind an atomic pointer).
+// Threads: one writer at a time (BytesToReserve, Reserve, Append, size, ReleaseSpare). Readers, any
+// number, say how many rows they want to see: a length that the writer handed them by something
+// that orders memory (a View behind an atomic pointer).
 
 #ifndef KITH_INDEX_TERMS_GROWING_TERMS_H_
 #define KITH_INDEX_TERMS_GROWING_TERMS_H_
@@ -30,6 +30,17 @@
 
 namespace kith::index {
 
+// What the terms of some rows take at the most. A sum, so that whoever makes the rows may count
+// them long before they are appended, and rows of several writes are added up.
+struct TermNeeds {
+  uint64_t rows = 0;
+  uint64_t terms = 0;  // different ones of each row
+  size_t bytes = 0;    // of the terms and of their postings
+
+  void Add(const RowTerms& row);
+  void Add(const TermNeeds& other);
+};
+
 class GrowingTerms {
  public:
   // No more rows than a GrowingSegment takes.
@@ -49,15 +60,18 @@ class GrowingTerms {
 
   // How many bytes Reserve(rows) would take now. It errs on the upper side; what is left serves the
   // rows after them.
-  size_t BytesToReserve(std::span<const RowTerms* const> rows) const;
+  size_t BytesToReserve(const TermNeeds& rows) const;
 
-  // Takes the memory for these rows, so that as many calls of Append cannot fail.
-  // RESOURCE_EXHAUSTED (MEMORY_BUDGET) when the system gives none. REQUIRES: size() + rows.size()
-  // <= kMaxRows.
-  absl::Status Reserve(std::span<const RowTerms* const> rows);
+  // Takes the memory for these rows, so that as many calls of Append cannot fail: `rows` are all
+  // that were not appended yet. RESOURCE_EXHAUSTED (MEMORY_BUDGET) when the system gives none.
+  // REQUIRES: size() + rows.rows <= kMaxRows.
+  absl::Status Reserve(const TermNeeds& rows);
 
   // REQUIRES: reserved.
   void Append(const RowTerms& row);
+
+  // Gives back what was reserved and is of no use once no row comes any more.
+  void ReleaseSpare();
 
   uint32_t size() const { return size_; }
   size_t memory_bytes() const { return memory_bytes_; }
@@ -75,11 +89,15 @@ class GrowingTerms {
                    absl::FunctionRef<void(std::string_view, std::span<const Posting>)> visit) const;
 
  private:
+  friend struct TermNeeds;
   struct Chunk;
   struct Term;
   struct Table;
 
   static constexpr uint32_t kSumsPerChunk = 256;
+
+  // Of a posting, with its term.
+  static size_t MostBytesOf(std::string_view term);
 
   const Term* FindTerm(std::string_view term, uint64_t hash) const;
   Term* InsertTerm(std::string_view term, uint64_t hash);
@@ -94,14 +112,18 @@ class GrowingTerms {
     size_t size = 0;
   };
   struct Needs;
-  Needs NeedsOf(std::span<const RowTerms* const> rows) const;
+  Needs NeedsOf(const TermNeeds& rows) const;
   absl::StatusOr<Room> Allocate(size_t bytes);
 
   // The writer's alone.
   uint32_t size_ = 0;
   size_t terms_ = 0;
   size_t memory_bytes_ = 0;
-  std::vector<std::unique_ptr<std::byte[]>> arena_;
+  struct Block {
+    std::unique_ptr<std::byte[]> bytes;
+    size_t size = 0;
+  };
+  std::vector<Block> arena_;
   Room room_;               // what Take takes of
   std::deque<Room> spare_;  // what it goes on with
   Room spare_table_;        // for the next table

@@ -24,8 +24,9 @@ TEST(GrowingReadersTest, AReaderSeesTheWholeOfEveryPublishedRow) {
   std::atomic<uint32_t> published = 0;
   std::thread writer([&] {
     for (const RowTerms& row : rows) {
-      const RowTerms* const batch[] = {&row};
-      ASSERT_TRUE(terms.Reserve(batch).ok());
+      TermNeeds needs;
+      needs.Add(row);
+      ASSERT_TRUE(terms.Reserve(needs).ok());
       terms.Append(row);
       published.store(terms.size(), std::memory_order_release);
     }

@@ -14,8 +14,8 @@ namespace kith::index {
 namespace {
 
 void Append(GrowingTerms& terms, const std::vector<RowTerms>& rows) {
-  std::vector<const RowTerms*> batch;
-  for (const RowTerms& row : rows) batch.push_back(&row);
+  TermNeeds batch;
+  for (const RowTerms& row : rows) batch.Add(row);
   const size_t before = terms.memory_bytes();
   const size_t bytes = terms.BytesToReserve(batch);
   ASSERT_TRUE(terms.Reserve(batch).ok());
@@ -83,6 +83,42 @@ TEST(GrowingTermsTest, WhatIsReservedTooMuchIsUsedByTheNextRows) {
   CorpusMaker maker(3000, 0, 2);
   for (uint32_t i = 0; i < GrowingTerms::kMaxRows; ++i) Append(terms, {maker.Query(60)});
   EXPECT_LE(terms.memory_bytes(), size_t{12} << 20);
+}
+
+TEST(GrowingTermsTest, WhatIsSpareIsGivenBackAndTheRowsStay) {
+  CorpusMaker maker(3000, 30, 4);
+  const std::vector<RowTerms> rows = maker.Rows(500);
+  GrowingTerms terms;
+  TermNeeds each;
+  for (const RowTerms& row : rows) {
+    each = {};
+    each.Add(row);
+    ASSERT_TRUE(terms.Reserve(each).ok());
+    terms.Append(row);
+  }
+  const size_t before = terms.memory_bytes();
+  TermNeeds many;
+  for (int i = 0; i < 10; ++i) {
+    for (const RowTerms& row : rows) many.Add(row);
+  }
+  ASSERT_TRUE(terms.Reserve(many).ok());
+  EXPECT_GT(terms.memory_bytes(), 2 * before);
+  terms.ReleaseSpare();
+  EXPECT_LE(terms.memory_bytes(), before);
+  terms.ReleaseSpare();
+  EXPECT_EQ(terms.length(499), rows[499].length());
+  std::vector<GrowingTerms::Posting> postings;
+  for (size_t i = 0; i < rows[499].size(); ++i) {
+    postings.clear();
+    terms.Find(rows[499].term(i), 500, postings);
+    ASSERT_FALSE(postings.empty());
+    EXPECT_EQ(postings.back().slot, 499u);
+    EXPECT_EQ(postings.back().tf, rows[499].count(i));
+  }
+  // And it goes on from there.
+  ASSERT_TRUE(terms.Reserve(each).ok());
+  terms.Append(rows[499]);
+  EXPECT_EQ(terms.size(), 501u);
 }
 
 TEST(GrowingTermsTest, FillsABuilderAsItsRowsWould) {

@@ -27,7 +27,8 @@ class Corpus {
   void AddGrowing(std::vector<RowTerms> rows, uint32_t hidden) {
     growing_.push_back(std::make_unique<GrowingTerms>());
     for (const RowTerms& row : rows) {
-      const RowTerms* const one[] = {&row};
+      TermNeeds one;
+      one.Add(row);
       EXPECT_TRUE(growing_.back()->Reserve(one).ok());
       growing_.back()->Append(row);
     }
