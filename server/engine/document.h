@@ -4,34 +4,19 @@
 #define KITH_SERVER_ENGINE_DOCUMENT_H_
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
+
+#include "index/metadata/metadata_row.h"
 
 namespace kith::engine {
 
-// A point in time, as microseconds since 1970 in UTC.
-struct Timestamp {
-  int64_t micros = 0;
-  friend bool operator==(const Timestamp&, const Timestamp&) = default;
-};
-
-// The alternatives are in the order of FieldType's values.
-using MetadataValue =
-    std::variant<std::string, std::vector<std::string>, int64_t, double, bool, Timestamp>;
-using Metadata = std::map<std::string, MetadataValue>;
-
-// Never renumber: values are stored. FieldType(value.index() + 1) is a value's type.
-enum class FieldType : uint8_t {
-  kKeyword = 1,
-  kKeywordList = 2,
-  kInt64 = 3,
-  kDouble = 4,
-  kBool = 5,
-  kTimestamp = 6,
-};
+// Metadata is what the index takes, as it is.
+using index::FieldType;
+using index::MetadataValue;
+using index::Timestamp;
+using Metadata = index::MetadataRow;
 
 // A vector and where it came from.
 struct OwnVector {
