@@ -220,6 +220,20 @@ void CommitBatch::PutTombstone(SpaceNumber space, Ordinal first, uint64_t count)
   rep.Put(Family::kTombstones, key, value);
 }
 
+void CommitBatch::PutUpdate(SpaceNumber space, Ordinal first, uint64_t count,
+                            std::string_view document_id) {
+  Rep& rep = *rep_;
+  store::UpdateRecord record;
+  record.set_count(count);
+  record.set_sequence(rep.sequence);
+  record.set_document_id(std::string(document_id));
+  if (!rep.InShard(count <= UINT64_MAX - first, "an update") || !rep.Valid(record)) return;
+  const std::string key = OrdinalKey(rep.shard, space, first);
+  const std::string value = Serialize(record);
+  rep.hash.Add(Operation::kPut, Family::kUpdates, key, value);
+  rep.Put(Family::kUpdates, key, value);
+}
+
 void CommitBatch::PutRequest(std::string_view request_id, const store::RequestRecord& record) {
   Rep& rep = *rep_;
   if (!rep.InShard(!request_id.empty() && request_id.size() <= kRequestIdBytesMax, "a request") ||
@@ -334,6 +348,12 @@ void CommitBatch::DropTombstones(ShardNumber shard, SpaceNumber space, Ordinal b
   if (begin > end) return rep.Bug(fmt::format("tombstones [{}, {}) dropped", begin, end));
   rep.DeleteRange(Family::kTombstones, OrdinalKey(shard, space, begin),
                   OrdinalKey(shard, space, end));
+}
+
+void CommitBatch::DropUpdates(ShardNumber shard, SpaceNumber space, Ordinal begin, Ordinal end) {
+  Rep& rep = *rep_;
+  if (begin > end) return rep.Bug(fmt::format("updates [{}, {}) dropped", begin, end));
+  rep.DeleteRange(Family::kUpdates, OrdinalKey(shard, space, begin), OrdinalKey(shard, space, end));
 }
 
 // --- What it holds ---

@@ -16,7 +16,8 @@
 // The running hash covers every operation of every logical batch of a shard since its creation, in
 // order: kind, family, key and value, and the sequence. It does not depend on how logical batches
 // were grouped into CommitBatches, nor on RocksDB: two replicas that applied the same log have
-// equal hashes. Catalog rows and maintenance (DropShard, DropTombstones) are not part of it.
+// equal hashes. Catalog rows and maintenance (DropShard, DropTombstones, DropUpdates) are not part
+// of it.
 //
 // A row that breaks a limit of types.h, and a shard whose state row is missing or does not match
 // what was ended last, are bugs of the caller: the first one is remembered, and Commit refuses the
@@ -76,6 +77,9 @@ class CommitBatch {
   void DeletePassages(SpaceNumber space, Ordinal first, uint64_t count);
   // Records that [first, first + count) are deleted, for the segments that hold them.
   void PutTombstone(SpaceNumber space, Ordinal first, uint64_t count);
+  // Records that the document of [first, first + count) got other metadata and kept its passages,
+  // for the segments that hold them. Replaces the row of an earlier update.
+  void PutUpdate(SpaceNumber space, Ordinal first, uint64_t count, std::string_view document_id);
 
   // The row itself and its entry in the order of time. An id that is still there must be expired
   // first, with its own time: else its old entry stays behind.
@@ -87,7 +91,7 @@ class CommitBatch {
   // REQUIRES: after End(); equal in sequence and running hash to what was ended last, if anything
   // was.
   void PutShardState(ShardNumber shard, const store::ShardState& state);
-  // In one batch with the tombstones that it retires (DropTombstones).
+  // In one batch with what it retires (DropTombstones, DropUpdates).
   void PutManifest(ShardNumber shard, SpaceNumber space, const store::ManifestRecord& record);
   void PutServer(const store::ServerRecord& record);
   void PutCollection(CollectionNumber collection, const store::CollectionRecord& record);
@@ -106,6 +110,8 @@ class CommitBatch {
   void DropShard(ShardNumber shard);
   // The tombstones whose first ordinal is in [begin, end): no segment needs them (any more).
   void DropTombstones(ShardNumber shard, SpaceNumber space, Ordinal begin, Ordinal end);
+  // Likewise the updates.
+  void DropUpdates(ShardNumber shard, SpaceNumber space, Ordinal begin, Ordinal end);
 
   // --- What it holds. ---
 

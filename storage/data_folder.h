@@ -25,7 +25,8 @@ namespace kith::storage {
 
 // The version that this program writes, and the newest that it reads.
 // 2: manifests of segments, which version 1 would not know to keep in step.
-inline constexpr uint32_t kFormatVersion = 2;
+// 3: updates of metadata, and the files that a segment has of metadata and terms.
+inline constexpr uint32_t kFormatVersion = 3;
 
 class DataFolder {
  public:

@@ -54,6 +54,8 @@ std::string_view FamilyName(Family family) {
       return "tombstones";
     case Family::kRequests:
       return "requests";
+    case Family::kUpdates:
+      return "updates";
   }
   return "unknown";
 }
@@ -165,6 +167,7 @@ std::string DescribeKey(Family family, std::string_view key) {
     case Family::kPassages:
     case Family::kVectors:
     case Family::kTombstones:
+    case Family::kUpdates:
       if (rest.size() == 10) {
         out += fmt::format(", space {}, ordinal {}", ReadBigEndian<uint16_t>(rest),
                            ReadBigEndian<uint64_t>(rest.substr(2)));

@@ -28,11 +28,12 @@ enum class Family : uint8_t {
   kVectors = 4,
   kTombstones = 5,
   kRequests = 6,
+  kUpdates = 7,
 };
-inline constexpr size_t kFamilyCount = 7;
+inline constexpr size_t kFamilyCount = 8;
 inline constexpr std::array<Family, kFamilyCount> kFamilies = {
-    Family::kCatalog, Family::kDocuments,  Family::kText,    Family::kPassages,
-    Family::kVectors, Family::kTombstones, Family::kRequests};
+    Family::kCatalog, Family::kDocuments,  Family::kText,     Family::kPassages,
+    Family::kVectors, Family::kTombstones, Family::kRequests, Family::kUpdates};
 std::string_view FamilyName(Family family);
 
 // The first byte of a catalog key says what the row is. Persisted: never renumber.
@@ -59,7 +60,7 @@ std::string ShardEnd(ShardNumber shard);
 
 std::string DocumentKey(ShardNumber shard, std::string_view id);
 std::string TextKey(ShardNumber shard, TextId text_id, uint32_t block);
-// Of passages, vectors and tombstones.
+// Of passages, vectors, tombstones and updates.
 std::string OrdinalKey(ShardNumber shard, SpaceNumber space, Ordinal ordinal);
 std::string RequestKey(ShardNumber shard, std::string_view request_id);
 // `time_us` before 1970 counts as 0.

@@ -76,6 +76,14 @@ struct Tombstone {
   Sequence sequence = 0;
 };
 
+// That a document's metadata was changed after its passages had been written.
+struct MetadataUpdate {
+  Ordinal first = 0;
+  uint64_t count = 0;
+  Sequence sequence = 0;
+  std::string document_id;
+};
+
 struct RequestEntry {
   int64_t time_us = 0;
   std::string request_id;
@@ -147,6 +155,12 @@ class Reader {
   using TombstoneVisitor = std::function<bool(const Tombstone& tombstone)>;
   absl::Status ScanTombstones(ShardNumber shard, SpaceNumber space, Ordinal begin, Ordinal end,
                               const TombstoneVisitor& visit, const Call& call) const;
+
+  // Every update whose first ordinal is in [begin, end), as ScanTombstones. Its document may have
+  // been written anew or deleted since.
+  using UpdateVisitor = std::function<bool(const MetadataUpdate& update)>;
+  absl::Status ScanUpdates(ShardNumber shard, SpaceNumber space, Ordinal begin, Ordinal end,
+                           const UpdateVisitor& visit, const Call& call) const;
 
   // At most `limit` requests with from_us <= time < before_us, oldest first. Give the time of the
   // last one expired as `from_us`: what was deleted before it is not walked over again.

@@ -138,6 +138,21 @@ absl::Status Reader::ScanTombstones(ShardNumber shard, SpaceNumber space, Ordina
       });
 }
 
+absl::Status Reader::ScanUpdates(ShardNumber shard, SpaceNumber space, Ordinal begin, Ordinal end,
+                                 const UpdateVisitor& visit, const Call& call) const {
+  store::UpdateRecord record;
+  return ScanOrdinals(
+      *access_, Family::kUpdates, shard, space, begin, end, call,
+      [&](std::string_view key, Ordinal first, std::string_view value) -> absl::StatusOr<bool> {
+        KITH_RETURN_IF_ERROR(ParseRecord(Family::kUpdates, key, value, record));
+        if (record.count() > UINT64_MAX - first) {
+          return DamagedRow(Family::kUpdates, key, fmt::format("count {}", record.count()));
+        }
+        return visit(MetadataUpdate{first, record.count(), record.sequence(),
+                                    std::move(*record.mutable_document_id())});
+      });
+}
+
 absl::StatusOr<std::vector<RequestEntry>> Reader::ListRequestsByTime(
     ShardNumber shard, int64_t from_us, int64_t before_us, size_t limit, const Call& call) const {
   std::vector<RequestEntry> entries;

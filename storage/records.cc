@@ -39,6 +39,23 @@ std::string ProblemOf(const store::VectorSpaceRecord& space) {
   return "";
 }
 
+// A segment of format version 2 has neither of the two files; from 3 on each has both.
+std::string ProblemOfCompanions(const store::SegmentRecord& segment) {
+  if (!segment.has_metadata() && !segment.has_terms() && segment.metadata_generation() == 0) {
+    return "";
+  }
+  if (segment.metadata().size_bytes() == 0 || segment.terms().size_bytes() == 0) {
+    return fmt::format("an empty file beside segment {}", segment.id());
+  }
+  if (segment.metadata_generation() == 0 ||
+      segment.metadata_at_sequence() < segment.built_at_sequence()) {
+    return fmt::format("metadata of generation {} at sequence {} for segment {} of sequence {}",
+                       segment.metadata_generation(), segment.metadata_at_sequence(), segment.id(),
+                       segment.built_at_sequence());
+  }
+  return "";
+}
+
 }  // namespace
 
 bool IsArtifactHash(std::string_view hash) {
@@ -93,6 +110,15 @@ std::string ProblemOf(const store::PassageRecord& record) {
 
 std::string ProblemOf(const store::TombstoneRecord& record) {
   return record.count() == 0 ? "count is 0" : "";
+}
+
+std::string ProblemOf(const store::UpdateRecord& record) {
+  if (record.document_id().empty() || record.document_id().size() > kDocumentIdBytesMax) {
+    return fmt::format("a document id of {} bytes", record.document_id().size());
+  }
+  return record.count() == 0 || record.sequence() == 0
+             ? fmt::format("count {}, sequence {}", record.count(), record.sequence())
+             : "";
 }
 
 std::string ProblemOf(const store::RequestRecord& record) {
@@ -173,6 +199,7 @@ std::string ProblemOf(const store::ManifestRecord& record) {
     if (segment.graph().size_bytes() == 0 || segment.rows_file().size_bytes() == 0) {
       return fmt::format("an empty file of segment {}", segment.id());
     }
+    if (std::string problem = ProblemOfCompanions(segment); !problem.empty()) return problem;
     if (segment.id() == 0 || segment.id() >= record.next_segment_id()) {
       return fmt::format("segment {}, the next is {}", segment.id(), record.next_segment_id());
     }

@@ -21,6 +21,7 @@ namespace kith::storage {
 std::string ProblemOf(const store::DocumentRecord& record);
 std::string ProblemOf(const store::PassageRecord& record);
 std::string ProblemOf(const store::TombstoneRecord& record);
+std::string ProblemOf(const store::UpdateRecord& record);
 std::string ProblemOf(const store::RequestRecord& record);
 std::string ProblemOf(const store::ServerRecord& record);
 std::string ProblemOf(const store::CollectionRecord& record);

@@ -55,6 +55,7 @@ std::shared_ptr<rocksdb::TableFactory> MakeTables(Family family, const RocksDbBu
     case Family::kCatalog:
     case Family::kPassages:
     case Family::kTombstones:
+    case Family::kUpdates:
       table.block_size = 8 * 1024;
       break;
   }
@@ -145,6 +146,7 @@ rocksdb::ColumnFamilyOptions MakeFamilyOptions(Family family, const RocksDbBudge
       break;
     case Family::kCatalog:
     case Family::kTombstones:
+    case Family::kUpdates:
       options.write_buffer_size = std::min(options.write_buffer_size, 8 * kMiB);
       break;
     case Family::kPassages:

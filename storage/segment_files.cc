@@ -21,6 +21,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kGraph = "graph";
 constexpr std::string_view kRows = "rows";
+constexpr std::string_view kTerms = "terms";
+constexpr std::string_view kMetadata = "meta";
 constexpr std::string_view kTemporary = ".tmp";
 
 // A whole decimal number as Path() prints it: no sign, no leading zero.
@@ -36,10 +38,12 @@ std::optional<T> ParseDecimal(std::string_view text) {
 struct FileName {
   SpaceNumber space = 0;
   uint64_t id = 0;
+  std::optional<uint64_t> generation;  // of metadata
   bool temporary = false;
 };
 
-// "<space>-<id>.graph", ".rows", and either with ".tmp" behind.
+// "<space>-<id>.graph", ".rows" or ".terms", "<space>-<id>-<generation>.meta", and each with ".tmp"
+// behind.
 std::optional<FileName> ParseFileName(std::string_view name) {
   FileName parsed;
   if (name.ends_with(kTemporary)) {
@@ -50,9 +54,19 @@ std::optional<FileName> ParseFileName(std::string_view name) {
   const size_t dot = name.find('.');
   if (dash == name.npos || dot == name.npos || dash > dot) return std::nullopt;
   const auto space = ParseDecimal<SpaceNumber>(name.substr(0, dash));
-  const auto id = ParseDecimal<uint64_t>(name.substr(dash + 1, dot - dash - 1));
+  std::string_view numbers = name.substr(dash + 1, dot - dash - 1);
   const std::string_view kind = name.substr(dot + 1);
-  if (!space || !id || (kind != kGraph && kind != kRows)) return std::nullopt;
+  if (kind == kMetadata) {
+    const size_t second = numbers.find('-');
+    if (second == numbers.npos) return std::nullopt;
+    parsed.generation = ParseDecimal<uint64_t>(numbers.substr(second + 1));
+    if (!parsed.generation) return std::nullopt;
+    numbers = numbers.substr(0, second);
+  } else if (kind != kGraph && kind != kRows && kind != kTerms) {
+    return std::nullopt;
+  }
+  const auto id = ParseDecimal<uint64_t>(numbers);
+  if (!space || !id) return std::nullopt;
   parsed.space = *space;
   parsed.id = *id;
   return parsed;
@@ -63,7 +77,9 @@ bool Names(const Manifests& manifests, ShardNumber shard, const FileName& file) 
   const auto manifest = manifests.find({shard, file.space});
   if (manifest == manifests.end()) return false;
   for (const store::SegmentRecord& segment : manifest->second.segments()) {
-    if (segment.id() == file.id) return true;
+    if (segment.id() == file.id) {
+      return !file.generation || *file.generation == segment.metadata_generation();
+    }
   }
   return false;
 }
@@ -107,13 +123,30 @@ std::string SegmentFiles::RowsPath(ShardNumber shard, SpaceNumber space, uint64_
   return Path(shard, space, id, kRows);
 }
 
+std::string SegmentFiles::TermsPath(ShardNumber shard, SpaceNumber space, uint64_t id) const {
+  return Path(shard, space, id, kTerms);
+}
+
+std::string SegmentFiles::MetadataPath(ShardNumber shard, SpaceNumber space, uint64_t id,
+                                       uint64_t generation) const {
+  return fmt::format("{}/{}/{}-{}-{}.{}", folder_, shard, space, id, generation, kMetadata);
+}
+
 absl::Status SegmentFiles::Prepare(ShardNumber shard) const {
   return MakeFolder(ShardFolder(shard));
 }
 
-absl::Status SegmentFiles::Remove(ShardNumber shard, SpaceNumber space, uint64_t id) const {
+absl::Status SegmentFiles::Remove(ShardNumber shard, SpaceNumber space, uint64_t id,
+                                  uint64_t metadata_generation) const {
   KITH_RETURN_IF_ERROR(RemoveFile(GraphPath(shard, space, id)));
-  return RemoveFile(RowsPath(shard, space, id));
+  KITH_RETURN_IF_ERROR(RemoveFile(RowsPath(shard, space, id)));
+  KITH_RETURN_IF_ERROR(RemoveFile(TermsPath(shard, space, id)));
+  return RemoveMetadata(shard, space, id, metadata_generation);
+}
+
+absl::Status SegmentFiles::RemoveMetadata(ShardNumber shard, SpaceNumber space, uint64_t id,
+                                          uint64_t generation) const {
+  return RemoveFile(MetadataPath(shard, space, id, generation));
 }
 
 absl::Status SegmentFiles::RemoveShard(ShardNumber shard) const {

@@ -1,7 +1,8 @@
 // SegmentFiles: where the files of sealed segments lie, and which of them may stay. What is in them
 // is index/'s business; which of them count, the manifests say.
 //
-//   segments/<shard>/<space>-<id>.graph   and .rows, numbers in decimal
+//   segments/<shard>/<space>-<id>.graph               and .rows, .terms; numbers in decimal
+//   segments/<shard>/<space>-<id>-<generation>.meta   metadata, which may be written anew by itself
 //
 // A file is written as AtomicFile does, so that one with such a name is whole. A crash between the
 // files and the manifest that names them leaves orphans, which RemoveOrphans removes at start.
@@ -36,12 +37,20 @@ class SegmentFiles {
 
   std::string GraphPath(ShardNumber shard, SpaceNumber space, uint64_t id) const;
   std::string RowsPath(ShardNumber shard, SpaceNumber space, uint64_t id) const;
+  std::string TermsPath(ShardNumber shard, SpaceNumber space, uint64_t id) const;
+  std::string MetadataPath(ShardNumber shard, SpaceNumber space, uint64_t id,
+                           uint64_t generation) const;
 
   // Makes the shard's folder: before the first file is written.
   absl::Status Prepare(ShardNumber shard) const;
 
-  // Both files of a segment; OK if they are not there. Who has them open or mapped keeps them.
-  absl::Status Remove(ShardNumber shard, SpaceNumber space, uint64_t id) const;
+  // The files of a segment, its metadata of that generation among them; OK if they are not there.
+  // Who has them open or mapped keeps them.
+  absl::Status Remove(ShardNumber shard, SpaceNumber space, uint64_t id,
+                      uint64_t metadata_generation) const;
+  // Its metadata alone.
+  absl::Status RemoveMetadata(ShardNumber shard, SpaceNumber space, uint64_t id,
+                              uint64_t generation) const;
   // Everything of a shard. REQUIRES: nobody writes files of it any more.
   absl::Status RemoveShard(ShardNumber shard) const;
 

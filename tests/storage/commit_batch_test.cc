@@ -88,6 +88,8 @@ TEST_F(CommitBatchTest, TheRunningHashDiffersWithEveryDifference) {
       [](CommitBatch& b) { b.DeletePassages(0, 1, 1); },
       [](CommitBatch& b) { b.DeletePassages(0, 1, 2); },
       [](CommitBatch& b) { b.PutTombstone(0, 1, 1); },
+      [](CommitBatch& b) { b.PutUpdate(0, 1, 1, "d"); },
+      [](CommitBatch& b) { b.PutUpdate(0, 1, 1, "e"); },
       [&](CommitBatch& b) { b.PutRequest("r", request); },
       [](CommitBatch& b) { b.ExpireRequest("r", 5); },
   };
@@ -146,6 +148,9 @@ TEST_F(CommitBatchTest, ABatchThatWasMadeWronglyIsRefusedWholeAndNothingElseChan
       {"passage without document", [](CommitBatch& b) { b.PutPassage(0, 0, Passage("")); }},
       {"ordinals overflow", [](CommitBatch& b) { b.DeletePassages(0, UINT64_MAX, 1); }},
       {"empty tombstone", [](CommitBatch& b) { b.PutTombstone(0, 0, 0); }},
+      {"empty update", [](CommitBatch& b) { b.PutUpdate(0, 0, 0, "d"); }},
+      {"update of no document", [](CommitBatch& b) { b.PutUpdate(0, 0, 1, ""); }},
+      {"update overflows", [](CommitBatch& b) { b.PutUpdate(0, UINT64_MAX, 1, "d"); }},
       {"request id", [&](CommitBatch& b) { b.PutRequest(long_id, {}); }},
       {"Begin twice", [](CommitBatch& b) { b.Begin(2, 1, 0); }},
       {"drop of a written shard", [](CommitBatch& b) { b.DropShard(1); }},

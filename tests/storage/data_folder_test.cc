@@ -2,6 +2,8 @@
 
 #include "storage/data_folder.h"
 
+#include <rocksdb/db.h>
+#include <rocksdb/options.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -149,6 +151,49 @@ TEST(DataFolderTest, AFolderOfAnOlderFormatIsOfThisOneFromThenOn) {
   WriteBytes(folder.Join("FORMAT"), format);
   ASSERT_OK(OpenStatus(folder.path()));
   EXPECT_EQ(ReadBytes(folder.Join("FORMAT"))[8], static_cast<char>(kFormatVersion));
+}
+
+TEST(DataFolderTest, AFolderOfVersionTwoGetsTheFamilyThatItDoesNotHave) {
+  TempFolder folder;
+  StoreOptions options = SmallOptions(folder.path());
+  {
+    auto store = Store::Open(options);
+    ASSERT_OK(store);
+    auto shard = TestShard::Load(**store, 3);
+    ASSERT_OK(shard);
+    ASSERT_OK(shard->Upsert("document", 5, Durability::kSynced));
+  }
+  {
+    rocksdb::Options db_options;
+    std::vector<std::string> names;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(db_options, folder.Join("db"), &names).ok());
+    std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+    for (const std::string& name : names) descriptors.emplace_back(name, rocksdb::Options());
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* db = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(db_options, folder.Join("db"), descriptors, &handles, &db).ok());
+    int dropped = 0;
+    for (rocksdb::ColumnFamilyHandle* handle : handles) {
+      if (handle->GetName() == "updates") dropped += db->DropColumnFamily(handle).ok();
+      ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
+    }
+    delete db;
+    ASSERT_EQ(dropped, 1);
+  }
+  std::string format = ReadBytes(folder.Join("FORMAT"));
+  format[8] = 2;
+  const uint64_t hash = XXH3_64bits(format.data(), 40);
+  std::memcpy(format.data() + 40, &hash, sizeof(hash));
+  WriteBytes(folder.Join("FORMAT"), format);
+
+  auto store = Store::Open(options);
+  ASSERT_OK(store);
+  EXPECT_TRUE((*store)->Latest().GetDocument(3, "document").value().has_value());
+  auto shard = TestShard::Load(**store, 3);
+  ASSERT_OK(shard);
+  EXPECT_OK(shard->Upsert("another", 6, Durability::kSynced));
+  EXPECT_OK((*store)->Latest().ScanUpdates(
+      3, 0, 0, UINT64_MAX, [](const MetadataUpdate&) { return false; }, Call::Background()));
 }
 
 TEST(DataFolderTest, ADatabaseOfAnotherFolderIsRefused) {

@@ -18,7 +18,7 @@ namespace kith::storage {
 namespace {
 
 using testing::IsEmpty;
-using testing::UnorderedElementsAre;
+using testing::UnorderedElementsAreArray;
 
 store::SegmentRecord Segment(uint64_t id, uint64_t begin, uint64_t end) {
   store::SegmentRecord segment;
@@ -28,6 +28,11 @@ store::SegmentRecord Segment(uint64_t id, uint64_t begin, uint64_t end) {
   segment.set_rows(end - begin);
   segment.mutable_graph()->set_size_bytes(10);
   segment.mutable_rows_file()->set_size_bytes(20);
+  segment.mutable_metadata()->set_size_bytes(30);
+  segment.mutable_terms()->set_size_bytes(40);
+  segment.set_metadata_generation(1);
+  segment.set_built_at_sequence(7);
+  segment.set_metadata_at_sequence(7);
   return segment;
 }
 
@@ -111,12 +116,29 @@ TEST_F(ManifestTest, OneThatBreaksARuleIsRefusedWhenWritten) {
       {"too wide", changed([](Record& s) { s.set_end_ordinal(10 + kSegmentSpanMax + 1); })},
       {"empty graph", changed([](Record& s) { s.clear_graph(); })},
       {"empty rows", changed([](Record& s) { s.clear_rows_file(); })},
+      {"metadata without terms", changed([](Record& s) { s.clear_terms(); })},
+      {"terms without metadata", changed([](Record& s) { s.clear_metadata(); })},
+      {"no generation", changed([](Record& s) { s.clear_metadata_generation(); })},
+      {"metadata before the rows", changed([](Record& s) { s.set_metadata_at_sequence(6); })},
   };
   for (const auto& [what, manifest] : cases) {
     SCOPED_TRACE(what);
     EXPECT_FAILS(Put(1, 0, manifest), absl::StatusCode::kInternal, reason::kInternal);
   }
   EXPECT_OK(Put(1, 0, changed([](Record& s) { s.set_end_ordinal(10 + kSegmentSpanMax); })));
+}
+
+TEST_F(ManifestTest, OneOfVersionTwoNamesNoCompanionsAndIsRead) {
+  store::SegmentRecord segment = Segment(1, 0, 10);
+  segment.clear_metadata();
+  segment.clear_terms();
+  segment.clear_metadata_generation();
+  segment.clear_metadata_at_sequence();
+  ASSERT_OK(Put(1, 0, ManifestOf({segment})));
+  Reopen();
+  const auto catalog = store_->LoadCatalog();
+  ASSERT_OK(catalog);
+  EXPECT_FALSE(catalog->manifests.at({1, 0}).segments(0).has_metadata());
 }
 
 TEST(KeysOfManifests, SortByShardAndReadBack) {
@@ -139,6 +161,12 @@ class SegmentFilesTest : public testing::Test {
   void Make(ShardNumber shard, SpaceNumber space, uint64_t id) {
     WriteBytes(files_->GraphPath(shard, space, id), "g");
     WriteBytes(files_->RowsPath(shard, space, id), "r");
+    WriteBytes(files_->TermsPath(shard, space, id), "t");
+    WriteBytes(files_->MetadataPath(shard, space, id, 1), "m");
+  }
+  std::vector<std::string> FilesOf(ShardNumber shard, SpaceNumber space, uint64_t id) {
+    return {files_->GraphPath(shard, space, id), files_->RowsPath(shard, space, id),
+            files_->TermsPath(shard, space, id), files_->MetadataPath(shard, space, id, 1)};
   }
   bool IsThere(const std::string& path) { return std::filesystem::exists(path); }
 
@@ -154,19 +182,20 @@ TEST_F(SegmentFilesTest, WhatNoManifestNamesIsRemovedAndNothingElse) {
   const std::string half = files_->GraphPath(4, 0, 1) + ".tmp";
   const std::string foreign = folder_.Join("segments/4/notes.txt");
   const std::string alike = folder_.Join("segments/4/0-01.graph");
-  for (const std::string& path : {half, foreign, alike}) WriteBytes(path, "x");
+  const std::string alike_too = folder_.Join("segments/4/0-1.meta");
+  const std::string next = files_->MetadataPath(4, 0, 1, 2);
+  for (const std::string& path : {half, foreign, alike, alike_too, next}) WriteBytes(path, "x");
   const auto removed =
       files_->RemoveOrphans({{{4, 0}, ManifestOf({Segment(1, 0, 1), Segment(5, 1, 2)})}});
   ASSERT_OK(removed);
-  EXPECT_THAT(*removed,
-              UnorderedElementsAre(half, files_->GraphPath(4, 0, 2), files_->RowsPath(4, 0, 2),
-                                   files_->GraphPath(4, 1, 1), files_->RowsPath(4, 1, 1),
-                                   files_->GraphPath(9, 0, 1), files_->RowsPath(9, 0, 1)));
+  std::vector<std::string> orphans = {half, next};
+  for (const auto& files : {FilesOf(4, 0, 2), FilesOf(4, 1, 1), FilesOf(9, 0, 1)}) {
+    orphans.insert(orphans.end(), files.begin(), files.end());
+  }
+  EXPECT_THAT(*removed, UnorderedElementsAreArray(orphans));
   for (const std::string& path : *removed) EXPECT_FALSE(IsThere(path)) << path;
-  EXPECT_TRUE(IsThere(files_->GraphPath(4, 0, 1)));
-  EXPECT_TRUE(IsThere(files_->RowsPath(4, 0, 1)));
-  EXPECT_TRUE(IsThere(foreign));
-  EXPECT_TRUE(IsThere(alike));
+  for (const std::string& path : FilesOf(4, 0, 1)) EXPECT_TRUE(IsThere(path)) << path;
+  for (const std::string& path : {foreign, alike, alike_too}) EXPECT_TRUE(IsThere(path)) << path;
   EXPECT_FALSE(IsThere(folder_.Join("segments/9")));
   const auto again =
       files_->RemoveOrphans({{{4, 0}, ManifestOf({Segment(1, 0, 1), Segment(5, 1, 2)})}});
@@ -177,11 +206,15 @@ TEST_F(SegmentFilesTest, WhatNoManifestNamesIsRemovedAndNothingElse) {
 TEST_F(SegmentFilesTest, ASegmentIsRemovedWholeAndMoreThanOnce) {
   Make(4, 0, 1);
   Make(4, 0, 11);
-  EXPECT_OK(files_->Remove(4, 0, 1));
-  EXPECT_OK(files_->Remove(4, 0, 1));
-  EXPECT_FALSE(IsThere(files_->GraphPath(4, 0, 1)));
-  EXPECT_FALSE(IsThere(files_->RowsPath(4, 0, 1)));
-  EXPECT_TRUE(IsThere(files_->GraphPath(4, 0, 11)));
+  EXPECT_OK(files_->Remove(4, 0, 1, 1));
+  EXPECT_OK(files_->Remove(4, 0, 1, 1));
+  for (const std::string& path : FilesOf(4, 0, 1)) EXPECT_FALSE(IsThere(path)) << path;
+  for (const std::string& path : FilesOf(4, 0, 11)) EXPECT_TRUE(IsThere(path)) << path;
+  EXPECT_OK(files_->RemoveMetadata(4, 0, 11, 2));
+  EXPECT_TRUE(IsThere(files_->MetadataPath(4, 0, 11, 1)));
+  EXPECT_OK(files_->RemoveMetadata(4, 0, 11, 1));
+  EXPECT_FALSE(IsThere(files_->MetadataPath(4, 0, 11, 1)));
+  EXPECT_TRUE(IsThere(files_->TermsPath(4, 0, 11)));
   EXPECT_OK(files_->RemoveShard(4));
   EXPECT_OK(files_->RemoveShard(4));
   EXPECT_FALSE(IsThere(folder_.Join("segments/4")));

@@ -479,6 +479,33 @@ TEST_F(StoreTest, TombstonesAreDroppedByTheRangeOfTheirFirstOrdinal) {
   EXPECT_THAT(left, ElementsAre(20));
 }
 
+TEST_F(StoreTest, AnUpdateReplacesTheOneBeforeAndIsDroppedByTheRangeOfItsFirstOrdinal) {
+  ASSERT_OK(Write([&](CommitBatch& batch) {
+    for (Ordinal first : {10, 20, 30, 40}) batch.PutUpdate(0, first, 2, "before");
+    batch.PutUpdate(1, 20, 5, "other space");
+  }));
+  ASSERT_OK(Write([&](CommitBatch& batch) { batch.PutUpdate(0, 40, 2, "after"); }));
+  CommitBatch batch(*store_);
+  batch.DropUpdates(kShard, 0, 20, 40);
+  ASSERT_OK(store_->Commit(batch, Durability::kSynced));
+  std::vector<std::string> left;
+  const auto scan = [&](SpaceNumber space) {
+    left.clear();
+    EXPECT_OK(store_->Latest().ScanUpdates(
+        kShard, space, 0, UINT64_MAX,
+        [&](const MetadataUpdate& update) {
+          left.push_back(fmt::format("[{}, +{}) {} at {}", update.first, update.count,
+                                     update.document_id, update.sequence));
+          return true;
+        },
+        Call::Background()));
+  };
+  scan(0);
+  EXPECT_THAT(left, ElementsAre("[10, +2) before at 1", "[40, +2) after at 2"));
+  scan(1);
+  EXPECT_THAT(left, ElementsAre("[20, +5) other space at 1"));
+}
+
 TEST_F(StoreTest, AClosedStoreRefusesCommits) {
   ASSERT_OK(store_->Close());
   ASSERT_OK(store_->Close());

@@ -131,7 +131,7 @@ absl::Status ManifestKeeper::FollowLoaded(const index::IndexView& view, storage:
 
 void ManifestKeeper::RemoveUnnamed() {
   for (const uint64_t id : unnamed_) {
-    if (absl::Status removed = services_->store->segments().Remove(shard_, space_, id);
+    if (absl::Status removed = services_->store->segments().Remove(shard_, space_, id, 1);
         !removed.ok()) {
       services_->Report(Event::Level::kWarning, std::string(removed.message()));
     }

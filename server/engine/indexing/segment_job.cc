@@ -90,7 +90,7 @@ absl::StatusOr<MadeSegment> MakeSegment(const Services& services, const ShardIde
   const index::SegmentPaths paths{files.GraphPath(shard.shard, kSpace, job.id),
                                   files.RowsPath(shard.shard, kSpace, job.id)};
   auto remove_files =
-      absl::MakeCleanup([&] { files.Remove(shard.shard, kSpace, job.id).IgnoreError(); });
+      absl::MakeCleanup([&] { files.Remove(shard.shard, kSpace, job.id, 1).IgnoreError(); });
   KITH_ASSIGN_OR_RETURN(auto graph, storage::AtomicFile::Create(paths.graph));
   KITH_ASSIGN_OR_RETURN(auto exact, storage::AtomicFile::Create(paths.rows));
   KITH_ASSIGN_OR_RETURN(

@@ -76,7 +76,7 @@ absl::Status ShardIndexer::Build(IndexBuild* build) {
       added, [&](index::IndexWriter& index) { return index.Replace(inputs, made.segment); });
   if (!installed.ok() && made.segment != nullptr) {
     services_->store->segments()
-        .Remove(shard_->identity().shard, kSpace, job.id)
+        .Remove(shard_->identity().shard, kSpace, job.id, 1)
         .IgnoreError();  // an orphan goes at the next start
   }
   KITH_RETURN_IF_ERROR(installed);
