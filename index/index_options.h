@@ -5,6 +5,7 @@
 #define KITH_INDEX_INDEX_OPTIONS_H_
 
 #include <cstdint>
+#include <string>
 
 #include "index/kernels/kernels.h"
 #include "index/metric.h"
@@ -15,6 +16,12 @@ struct IndexOptions {
   uint32_t dimension = 0;
   Metric metric = Metric::kCosine;
   const Kernels* kernels = &BestKernels();  // another set may be forced: FindKernels(name)
+
+  // Whether segments have companions: the terms and the metadata of their rows, slot by slot. If
+  // not, the index takes and shows vectors alone.
+  bool companions = false;
+  // TermAnalyser::identity() of whoever makes the rows' terms; empty: rows have none.
+  std::string analyser = {};
 };
 
 // Ordinals begin <= o < end.

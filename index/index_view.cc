@@ -16,6 +16,11 @@ uint32_t SegmentView::LowerBound(uint64_t ordinal) const {
   return sealed != nullptr ? sealed->LowerBound(ordinal) : growing->LowerBound(ordinal, visible);
 }
 
+TermSource SegmentView::terms() const {
+  if (sealed != nullptr) return {.sealed = sealed->terms()};
+  return {.growing = growing_terms.get(), .visible = visible};
+}
+
 IndexView::IndexView(const IndexOptions& options, std::vector<SegmentView> segments,
                      size_t memory_bytes) {
   auto state = std::make_shared<State>();

@@ -15,20 +15,39 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "index/delete_set.h"
 #include "index/growing_segment.h"
 #include "index/index_options.h"
+#include "index/metadata/metadata_runs.h"
+#include "index/sealed_metadata.h"
 #include "index/sealed_segment.h"
+#include "index/terms/growing_terms.h"
+#include "index/terms/term_search.h"
+#include "kith/base/call.h"
 
 namespace kith::index {
 
 // A segment as far as a view shows it: its first `visible` rows without the deleted ones. It is a
-// growing one or a sealed one.
+// growing one or a sealed one. Vectors, terms and metadata have the same slots.
 struct SegmentView {
   std::shared_ptr<const GrowingSegment> growing;  // exactly one of the two is not null
   std::shared_ptr<const SealedSegment> sealed;
   uint32_t visible = 0;  // at least 1; all rows of a sealed one
   DeleteSet deleted;
+
+  // The companions. Without IndexOptions::companions there are none.
+  MetadataRuns metadata;                                // covers all visible slots
+  std::shared_ptr<const SealedMetadata> metadata_file;  // of a sealed one: metadata's base
+  std::shared_ptr<const GrowingTerms> growing_terms;    // of a growing one; sealed has its own
+
+  // Where to look for words; who searches says which rows it allows. REQUIRES: companions.
+  TermSource terms() const;
+
+  // A sealed one: a file turned out damaged, all has to be made anew.
+  bool damaged() const;
+  // A sealed one: reads and verifies all its files again, as a scrub does. The first damage.
+  absl::Status VerifyAll(const Call& call) const;
 
   uint64_t Ordinal(uint32_t slot) const;
   uint32_t PassageIndex(uint32_t slot) const;

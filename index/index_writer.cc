@@ -11,66 +11,130 @@
 
 namespace kith::index {
 
+IndexWriter::IndexWriter(const IndexOptions& options)
+    : options_(options), capacity_(GrowingSegment(options.metric, options.dimension).capacity()) {}
+
 uint32_t IndexWriter::Entry::size() const {
   return sealed != nullptr ? sealed->rows() : growing->size();
+}
+
+std::optional<uint32_t> IndexWriter::Entry::SlotOf(uint64_t ordinal) const {
+  const uint32_t rows = size();
+  const uint32_t slot =
+      sealed != nullptr ? sealed->LowerBound(ordinal) : growing->LowerBound(ordinal, rows);
+  if (slot == rows || View().Ordinal(slot) != ordinal) return std::nullopt;
+  return slot;
 }
 
 uint32_t IndexWriter::Entry::room() const {
   return sealed != nullptr || closed ? 0 : growing->capacity() - growing->size();
 }
 
-size_t IndexWriter::Entry::memory_bytes() const {
-  const size_t rows =
-      sealed != nullptr ? sealed->memory_bytes() : sizeof(GrowingSegment) + growing->memory_bytes();
-  return rows + deleted.memory_bytes();
+void IndexWriter::Entry::Close() {
+  closed = true;
+  if (terms != nullptr) terms->ReleaseSpare();
 }
 
-SegmentView IndexWriter::Entry::View() const { return {growing, sealed, size(), deleted}; }
+size_t IndexWriter::Entry::memory_bytes() const {
+  size_t bytes = deleted.memory_bytes();
+  bytes +=
+      sealed != nullptr ? sealed->memory_bytes() : sizeof(GrowingSegment) + growing->memory_bytes();
+  if (terms != nullptr) bytes += sizeof(GrowingTerms) + terms->memory_bytes();
+  return bytes;
+}
+
+SegmentView IndexWriter::Entry::View() const {
+  return {.growing = growing,
+          .sealed = sealed,
+          .visible = size(),
+          .deleted = deleted,
+          .metadata = metadata.runs(),
+          .metadata_file = metadata_file,
+          .growing_terms = terms};
+}
 
 absl::StatusOr<std::unique_ptr<IndexWriter>> IndexWriter::Create(const IndexOptions& options) {
   KITH_RETURN_IF_ERROR(ValidateDimension(options.dimension));
   return std::unique_ptr<IndexWriter>(new IndexWriter(options));
 }
 
-size_t IndexWriter::BytesToReserve(uint64_t rows) const {
-  size_t bytes = 0;
-  for (size_t i = active_; i < entries_.size() && rows > 0; ++i) {
-    const uint32_t taken = static_cast<uint32_t>(std::min<uint64_t>(rows, entries_[i].room()));
-    if (taken > 0) bytes += entries_[i].growing->BytesToReserve(taken);
-    rows -= taken;
-  }
-  if (rows > 0) {
-    const GrowingSegment next(options_.metric, options_.dimension);
-    const uint64_t full = rows / next.capacity();
-    const uint32_t rest = static_cast<uint32_t>(rows % next.capacity());
-    bytes += full * (sizeof(GrowingSegment) + next.BytesToReserve(next.capacity()));
-    if (rest > 0) bytes += sizeof(GrowingSegment) + next.BytesToReserve(rest);
-  }
-  return bytes;
+IndexWriter::Entry IndexWriter::NewEntry() const {
+  Entry entry = {.growing = std::make_shared<GrowingSegment>(options_.metric, options_.dimension)};
+  if (options_.companions) entry.terms = std::make_shared<GrowingTerms>();
+  return entry;
 }
 
-absl::Status IndexWriter::Reserve(uint64_t rows) {
+IndexWriter::Entry IndexWriter::SealedEntry(std::shared_ptr<const SealedSegment> sealed,
+                                            std::shared_ptr<const SealedMetadata> metadata) const {
+  KITH_CHECK((metadata != nullptr) == options_.companions, "segments have all companions or none");
+  Entry entry = {.sealed = std::move(sealed)};
+  entry.metadata_file = std::move(metadata);
+  return entry;
+}
+
+// Which of the rows go into which segment is not known where they are counted: a segment that some
+// of them go into has room for the terms of all. What one that is full does not need is given back.
+template <typename Visit>
+absl::Status IndexWriter::ForEachRoom(const RowNeeds& needs, const Visit& visit) const {
+  uint64_t rows = needs.rows;
   for (size_t i = active_; rows > 0; ++i) {
-    if (i == entries_.size()) {
-      entries_.push_back(
-          {.growing = std::make_shared<GrowingSegment>(options_.metric, options_.dimension)});
-    }
-    const uint32_t taken = static_cast<uint32_t>(std::min<uint64_t>(rows, entries_[i].room()));
-    if (taken > 0) KITH_RETURN_IF_ERROR(entries_[i].growing->Reserve(taken));
-    rows -= taken;
+    const bool is_new = i >= entries_.size();
+    const uint32_t room = is_new ? capacity_ : entries_[i].room();
+    RowNeeds part = needs;
+    part.rows = part.terms.rows = std::min<uint64_t>(rows, room);
+    if (part.rows > 0) KITH_RETURN_IF_ERROR(visit(i, part));
+    rows -= part.rows;
   }
   return absl::OkStatus();
 }
 
-void IndexWriter::PassFull() {
-  while (active_ < entries_.size() && entries_[active_].room() == 0) ++active_;
+size_t IndexWriter::BytesToReserve(const RowNeeds& needs) const {
+  size_t bytes = options_.companions ? needs.metadata_bytes : 0;
+  ForEachRoom(needs, [&](size_t i, const RowNeeds& part) {
+    if (i < entries_.size()) {
+      bytes += entries_[i].BytesToReserve(part);
+    } else {
+      const Entry next = NewEntry();
+      bytes += next.memory_bytes() + next.BytesToReserve(part);
+    }
+    return absl::OkStatus();
+  }).IgnoreError();
+  return bytes;
 }
 
-void IndexWriter::Append(uint64_t ordinal, uint32_t passage_index, std::span<const float> vector) {
+size_t IndexWriter::Entry::BytesToReserve(const RowNeeds& needs) const {
+  return growing->BytesToReserve(static_cast<uint32_t>(needs.rows)) +
+         (terms != nullptr ? terms->BytesToReserve(needs.terms) : 0);
+}
+
+absl::Status IndexWriter::Reserve(const RowNeeds& needs) {
+  return ForEachRoom(needs, [&](size_t i, const RowNeeds& part) -> absl::Status {
+    if (i == entries_.size()) entries_.push_back(NewEntry());
+    Entry& entry = entries_[i];
+    KITH_RETURN_IF_ERROR(entry.growing->Reserve(static_cast<uint32_t>(part.rows)));
+    return entry.terms != nullptr ? entry.terms->Reserve(part.terms) : absl::OkStatus();
+  });
+}
+
+void IndexWriter::PassFull() {
+  for (; active_ < entries_.size() && entries_[active_].room() == 0; ++active_) {
+    if (entries_[active_].sealed == nullptr) entries_[active_].Close();
+  }
+}
+
+void IndexWriter::Append(uint64_t ordinal, uint32_t passage_index, std::span<const float> vector,
+                         const RowCompanions& companions) {
+  static const RowTerms kNoTerms;
   KITH_CHECK(ordinal >= next_ordinal_, "ordinals ascend");
+  KITH_CHECK(options_.companions || (companions.terms == nullptr && companions.metadata == nullptr),
+             "an index without companions takes none");
   PassFull();
   KITH_CHECK(active_ < entries_.size(), "Reserve comes first");
-  entries_[active_].growing->Append(ordinal, passage_index, vector);
+  Entry& entry = entries_[active_];
+  entry.growing->Append(ordinal, passage_index, vector);
+  if (options_.companions) {
+    entry.terms->Append(companions.terms != nullptr ? *companions.terms : kNoTerms);
+  }
   next_ordinal_ = ordinal + 1;
   ++live_rows_;
 }
@@ -78,17 +142,18 @@ void IndexWriter::Append(uint64_t ordinal, uint32_t passage_index, std::span<con
 void IndexWriter::CloseGrowing() {
   PassFull();
   if (active_ == entries_.size() || entries_[active_].size() == 0) return;
-  entries_[active_].closed = true;
+  entries_[active_].Close();
   ++active_;
 }
 
-void IndexWriter::AddSealed(std::shared_ptr<const SealedSegment> segment) {
+void IndexWriter::AddSealed(std::shared_ptr<const SealedSegment> segment,
+                            std::shared_ptr<const SealedMetadata> metadata) {
   KITH_CHECK(segment->range().begin >= next_ordinal_, "segments are added in ascending order");
   CloseGrowing();
   entries_.erase(entries_.begin() + static_cast<ptrdiff_t>(active_), entries_.end());
   next_ordinal_ = segment->range().end;
   live_rows_ += segment->rows();
-  entries_.push_back({.sealed = std::move(segment)});
+  entries_.push_back(SealedEntry(std::move(segment), std::move(metadata)));
   active_ = entries_.size();
 }
 
@@ -99,22 +164,21 @@ std::vector<IndexWriter::Entry>::iterator IndexWriter::EntryOf(const SegmentView
 }
 
 absl::Status IndexWriter::Replace(std::span<const SegmentView> built_from,
-                                  std::shared_ptr<const SealedSegment> sealed) {
+                                  std::shared_ptr<const SealedSegment> sealed,
+                                  std::shared_ptr<const SealedMetadata> metadata) {
   PassFull();
-  Entry next = {.sealed = std::move(sealed)};
+  Entry next = {};
+  if (sealed != nullptr) next = SealedEntry(std::move(sealed), std::move(metadata));
   auto first = entries_.end();
   auto last = entries_.end();
   uint64_t live = 0;
   slots_.clear();
   for (const SegmentView& view : built_from) {
     const auto entry = EntryOf(view);
+    const auto slot_there = [&](uint32_t slot) { return next.SlotOf(view.Ordinal(slot)); };
     const auto drop = [&](uint32_t slot) {
       if (next.sealed == nullptr) return;
-      const uint64_t ordinal = view.Ordinal(slot);
-      const uint32_t there = next.sealed->LowerBound(ordinal);
-      if (there < next.sealed->rows() && next.sealed->Ordinal(there) == ordinal) {
-        slots_.push_back(there);
-      }
+      if (const auto there = slot_there(slot)) slots_.push_back(*there);
     };
     if (entry == entries_.end()) {  // let go by Publish: nothing in it was live any more
       for (uint32_t slot = 0; slot < view.visible; ++slot) {
@@ -170,7 +234,9 @@ absl::Status IndexWriter::ReplaceByRows(const SegmentView& damaged,
                  live);
   }
   std::erase_if(replayed->entries_, [](const Entry& e) { return e.size() == 0; });
-  for (Entry& e : replayed->entries_) e.closed = true;
+  for (Entry& e : replayed->entries_) {
+    if (e.sealed == nullptr) e.Close();
+  }
   active_ += replayed->entries_.size() - 1;
   const auto at = entries_.erase(entry);
   entries_.insert(at, std::make_move_iterator(replayed->entries_.begin()),
@@ -178,13 +244,14 @@ absl::Status IndexWriter::ReplaceByRows(const SegmentView& damaged,
   return absl::OkStatus();
 }
 
-uint64_t IndexWriter::Delete(OrdinalRange range) {
+template <typename Visit>
+uint64_t IndexWriter::VisitLive(OrdinalRange range, const Visit& visit) {
   // The first segment that ends within or behind the range.
   auto entry = std::partition_point(entries_.begin(), entries_.end(), [&](const Entry& e) {
     const uint32_t size = e.size();
     return size > 0 && e.View().last_ordinal() < range.begin;
   });
-  uint64_t deleted = 0;
+  uint64_t rows = 0;
   for (; entry != entries_.end() && entry->size() > 0; ++entry) {
     const SegmentView segment = entry->View();
     slots_.clear();
@@ -192,10 +259,17 @@ uint64_t IndexWriter::Delete(OrdinalRange range) {
          slot < segment.visible && segment.Ordinal(slot) < range.end; ++slot) {
       if (!entry->deleted.Contains(slot)) slots_.push_back(slot);
     }
-    entry->deleted = entry->deleted.With(slots_);
-    deleted += slots_.size();
+    if (!slots_.empty()) visit(*entry, segment);
+    rows += slots_.size();
     if (segment.first_ordinal() >= range.end) break;
   }
+  return rows;
+}
+
+uint64_t IndexWriter::Delete(OrdinalRange range) {
+  const uint64_t deleted = VisitLive(range, [this](Entry& entry, const SegmentView&) {
+    entry.deleted = entry.deleted.With(slots_);
+  });
   live_rows_ -= deleted;
   return deleted;
 }

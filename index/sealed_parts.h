@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "index/codes/code_book.h"
+#include "index/companion_file.h"
 #include "index/exact_rows.h"
 #include "index/graph/graph.h"
 #include "index/huge_memory.h"
@@ -16,6 +17,7 @@
 #include "index/recall_curve.h"
 #include "index/sealed_segment.h"
 #include "index/slot_table.h"
+#include "index/terms/term_index.h"
 
 namespace kith::index {
 
@@ -40,8 +42,10 @@ struct SealedSegment::Parts {
   std::optional<CodeBook> book;
   RecallCurve curve;
   std::unique_ptr<ExactRows> exact;
-  // The graph file failed a scrub. Relaxed: publishes nothing but itself.
-  mutable std::atomic<bool> graph_damaged{false};
+  CompanionFile terms_file;
+  std::optional<TermIndex> terms;  // in it; nothing where the index has no companions
+  // The graph file or the terms failed a scrub. Relaxed: publishes nothing but itself.
+  mutable std::atomic<bool> resident_damaged{false};
 
   CodedRows coded() const { return {&graph, &*book, codes}; }
 };

@@ -98,6 +98,26 @@ absl::Status CheckCodes(const CodedRows& coded, const Kernels& kernels, const Ca
   return absl::OkStatus();
 }
 
+absl::Status OpenTerms(const IndexOptions& options, const CompanionOf& of, const Call& call,
+                       SealedSegment::Parts& parts) {
+  CompanionFile& file = parts.terms_file;
+  KITH_ASSIGN_OR_RETURN(file,
+                        CompanionFile::Read(parts.paths.terms, SegmentFileKind::kTerms, of, call));
+  auto terms = TermIndex::Parse(file.image());
+  if (!terms.ok()) return file.InImage(terms.status());
+  if (terms->rows() != of.rows) {
+    return file.InImage(Damaged(fmt::format("terms of {} rows for {}", terms->rows(), of.rows)));
+  }
+  if (terms->analyser() != options.analyser) {
+    return Error(absl::StatusCode::kFailedPrecondition, reason::kFormatVersion,
+                 "{} has terms of the analyser '{}', the index has those of '{}'", file.path(),
+                 terms->analyser(), options.analyser)
+        .With("file", file.path());
+  }
+  parts.terms = *std::move(terms);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const SealedSegment>> SealedSegment::Open(
@@ -152,6 +172,14 @@ absl::StatusOr<std::shared_ptr<const SealedSegment>> SealedSegment::Open(
     parts->codes = bytes.data();
     return CheckCodes(parts->coded(), *options.kernels, call);
   }));
+  if (options.companions) {
+    const CompanionOf of = {.metric = options.metric,
+                            .dimension = options.dimension,
+                            .rows = count,
+                            .range = parts->range,
+                            .rows_checksum = parts->exact->file().summary().checksum};
+    KITH_RETURN_IF_ERROR(OpenTerms(options, of, call, *parts));
+  }
   return std::shared_ptr<const SealedSegment>(new SealedSegment(std::move(parts)));
 }
 
@@ -169,16 +197,19 @@ uint32_t SealedSegment::LowerBound(uint64_t ordinal) const {
 }
 
 size_t SealedSegment::memory_bytes() const {
-  return sizeof(*this) + sizeof(Parts) + parts_->body.size_bytes() + parts_->exact->memory_bytes();
+  return sizeof(*this) + sizeof(Parts) + parts_->body.size_bytes() + parts_->exact->memory_bytes() +
+         parts_->terms_file.memory_bytes();
 }
 const SegmentPaths& SealedSegment::paths() const { return parts_->paths; }
 FileSummary SealedSegment::graph_file() const { return parts_->graph_file; }
 FileSummary SealedSegment::rows_file() const { return parts_->exact->file().summary(); }
+FileSummary SealedSegment::terms_file() const { return parts_->terms_file.summary(); }
+const TermIndex* SealedSegment::terms() const { return parts_->terms ? &*parts_->terms : nullptr; }
 CodeKind SealedSegment::codes() const { return parts_->book->kind(); }
 const RecallCurve& SealedSegment::curve() const { return parts_->curve; }
 
 bool SealedSegment::damaged() const {
-  return parts_->graph_damaged.load(std::memory_order_relaxed) || parts_->exact->damaged();
+  return parts_->resident_damaged.load(std::memory_order_relaxed) || parts_->exact->damaged();
 }
 
 absl::Status SealedSegment::VerifyAll(const Call& call) const {
@@ -188,13 +219,12 @@ absl::Status SealedSegment::VerifyAll(const Call& call) const {
     if (file.summary() != parts_->graph_file) {
       return FileDamage(file.path(), 0, kHeaderBytes, "it is not the file that was opened");
     }
-    return file.ReadBody({}, call);
+    KITH_RETURN_IF_ERROR(file.ReadBody({}, call));
+    return parts_->terms ? parts_->terms_file.Verify(call) : absl::OkStatus();
   };
-  const absl::Status graph = verify();
-  if (graph.code() == absl::StatusCode::kDataLoss || graph.code() == absl::StatusCode::kNotFound) {
-    parts_->graph_damaged.store(true, std::memory_order_relaxed);
-  }
-  KITH_RETURN_IF_ERROR(graph);
+  const absl::Status resident = verify();
+  if (IsDamage(resident)) parts_->resident_damaged.store(true, std::memory_order_relaxed);
+  KITH_RETURN_IF_ERROR(resident);
   return parts_->exact->VerifyAll(call);
 }
 

@@ -1,7 +1,7 @@
 // SealedSegment: an immutable segment with an HNSW graph. Made on disk by BuildSegment
 // (segment_build.h), opened here, held by IndexWriter and by views, searched by Search.
 //
-// It is two files (docs/formats/segment.md):
+// It is these files (docs/formats/segment.md):
 //
 //   graph  the graph, the codes of the rows in the graph's order, ordinals, passage numbers, and
 //   the
@@ -9,6 +9,9 @@
 //          block verified as it is read: `memory_bytes`, which the memory budget counts.
 //   rows   the exact float32 vectors. Mapped, so that the system may drop and read them again as it
 //          likes; a block of 64 KiB is verified when it is touched first, and by VerifyAll.
+//   terms  where the index has companions: the words of the rows. Read whole, like the graph.
+//
+// Metadata changes after sealing, and so is an object of its own: see sealed_metadata.h.
 //
 // What is in a file is not believed before it is checked: sizes, ids and numbers by Open, bytes by
 // their checksums. A block of rows that fails its checksum makes the search that touched it fail
@@ -29,25 +32,28 @@
 #include "index/codes/code_kind.h"
 #include "index/index_options.h"
 #include "index/segment_file.h"
+#include "index/terms/term_index.h"
 #include "kith/base/call.h"
 
 namespace kith::index {
 
 class RecallCurve;
 
-// The two files of a segment.
+// The files of a segment.
 struct SegmentPaths {
   std::string graph;
   std::string rows;
+  std::string terms = {};  // only where the index has companions
 };
 
 class SealedSegment {
  public:
-  // Reads the graph file and maps the rows. `options` are those of the index that it will join.
-  // Errors:
+  // Reads the graph file and the terms, and maps the rows. `options` are those of the index that it
+  // will join. Errors:
   //   NOT_FOUND            a file is not there
-  //   FAILED_PRECONDITION  FORMAT_VERSION: another version of Kith wrote it
-  //   DATA_LOSS            CORRUPTION: torn, damaged, of another index, or not a pair
+  //   FAILED_PRECONDITION  FORMAT_VERSION: another version of Kith wrote it, or its terms are of
+  //                        another analyser than options.analyser
+  //   DATA_LOSS            CORRUPTION: torn, damaged, of another index, or not of one build
   //   RESOURCE_EXHAUSTED   MEMORY_BUDGET: the system gives no memory
   // or the call's status. In each of them the range can be rebuilt from storage.
   static absl::StatusOr<std::shared_ptr<const SealedSegment>> Open(const IndexOptions& options,
@@ -68,11 +74,15 @@ class SealedSegment {
   // The first slot whose ordinal is not less than `ordinal`, or rows().
   uint32_t LowerBound(uint64_t ordinal) const;
 
+  // The words of the rows; null where the index has no companions.
+  const TermIndex* terms() const;
+
   // Anonymous memory held; the mapped rows are not in it.
   size_t memory_bytes() const;
   const SegmentPaths& paths() const;
   FileSummary graph_file() const;
   FileSummary rows_file() const;
+  FileSummary terms_file() const;  // nothing where the index has no companions
 
   CodeKind codes() const;
   // Measured when it was sealed, over its own rows.
@@ -81,7 +91,7 @@ class SealedSegment {
   // A search or a scrub found a damaged block of rows: the segment has to be rebuilt.
   bool damaged() const;
 
-  // Reads and verifies both files again, as a scrub does. The first damage as DATA_LOSS
+  // Reads and verifies all files again, as a scrub does. The first damage as DATA_LOSS
   // (CORRUPTION); sets damaged().
   absl::Status VerifyAll(const Call& call) const;
 

@@ -1,7 +1,6 @@
-// The order of a build: rows file -> code book -> build codes -> graph -> codes in the graph's
-// order
-// -> recall curve -> graph file. The rows themselves stay where they are, in the inputs; what the
-// build holds of them is a pointer each.
+// The order of a build: rows file -> terms, metadata -> code book -> build codes -> graph -> codes
+// in the graph's order -> recall curve -> graph file. The rows themselves stay where they are, in
+// the inputs; what the build holds of them is a pointer each.
 
 #include "index/segment_build.h"
 

@@ -2,11 +2,15 @@
 // build of one growing segment, merging one of several. Used by the engine's indexer, on threads of
 // its own, while searches and writes go on: it works on immutable views.
 //
-//   graph = AtomicFile(...), rows = AtomicFile(...);
+//   graph = AtomicFile(...), rows = AtomicFile(...), ...;
 //   KITH_ASSIGN_OR_RETURN(auto built, BuildSegment(views, {.range = {0, 8192}}, sinks, call));
-//   ... commit both files, swap the manifest ...
+//   ... commit the files, swap the manifest ...
 //   KITH_ASSIGN_OR_RETURN(auto segment, SealedSegment::Open(options, paths, call));
-//   writer->Replace(views, std::move(segment));     // on the shard's strand
+//   KITH_ASSIGN_OR_RETURN(auto metadata, SealedMetadata::Open(options, *segment, path, call));
+//   writer->Replace(views, std::move(segment), std::move(metadata));     // on the shard's strand
+//
+// FoldSegmentMetadata: the metadata of one sealed segment anew, with all updates since in it, as
+// the next generation of that file alone.
 //
 // Thread-safe: builds share nothing.
 
@@ -39,9 +43,12 @@ struct SegmentBuildOptions {
   uint64_t seed = 0;  // of sampling: the same inputs and seed give the same sample
 };
 
+// Those of the companions are not needed where the index has none.
 struct SegmentSinks {
   ByteSink graph;
   ByteSink rows;
+  ByteSink terms = nullptr;
+  ByteSink metadata = nullptr;
 };
 
 enum class BuildPhase : uint8_t { kRows, kCodes, kGraph, kRecall, kWrite };
@@ -55,6 +62,8 @@ struct SegmentBuilt {
       0;  // 0: no input has a live row. Then nothing was written, and there is no segment
   FileSummary graph;
   FileSummary rows_file;
+  FileSummary terms;
+  FileSummary metadata;
 };
 
 // Takes the rows of `inputs` that are not deleted there. REQUIRES: inputs of one index, in
@@ -68,8 +77,23 @@ absl::StatusOr<SegmentBuilt> BuildSegment(const IndexOptions& index,
                                           const SegmentSinks& sinks, const Call& call,
                                           const BuildProgress& progress = nullptr);
 
+// Writes the metadata of all rows of a sealed segment, as `segment` shows it. REQUIRES: an index
+// with companions. Errors: a sink's status; the call's.
+absl::StatusOr<FileSummary> FoldSegmentMetadata(const IndexOptions& index,
+                                                const SegmentView& segment, const ByteSink& sink,
+                                                const Call& call);
+
+// What the companions of a build of `inputs` take: at the peak of the build, beside what
+// EstimateBuildBytes says; and open, which is about the size of their files. On the safe side.
+struct CompanionEstimate {
+  uint64_t build_bytes = 0;
+  uint64_t resident_bytes = 0;
+};
+CompanionEstimate EstimateCompanions(std::span<const SegmentView> inputs);
+
 // Memory that a build of so many live rows takes at its peak, inputs not counted; that the sealed
-// segment takes when it is open; and the bytes of both files. Estimates on the safe side.
+// segment takes when it is open; and the bytes of both files. Estimates on the safe side, without
+// companions.
 uint64_t EstimateBuildBytes(const IndexOptions& index, const SegmentBuildOptions& options,
                             uint64_t rows);
 uint64_t EstimateResidentBytes(const IndexOptions& index, const SegmentBuildOptions& options,

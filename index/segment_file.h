@@ -1,4 +1,4 @@
-// The frame that both files of a sealed segment have: a header, sections, and a checksum for every
+// The frame that all files of a sealed segment have: a header, sections, and a checksum for every
 // 64 KiB (docs/formats/segment.md has the bytes):
 //
 //   header, one page | body: sections, each at a multiple of 64 | XXH3 of each block | XXH3 of
@@ -39,7 +39,7 @@ struct FileSummary {
 };
 
 // Stored: never renumber.
-enum class SegmentFileKind : uint32_t { kGraph = 1, kRows = 2 };
+enum class SegmentFileKind : uint32_t { kGraph = 1, kRows = 2, kTerms = 3, kMetadata = 4 };
 enum class SectionKind : uint32_t {
   kCodeBook = 1,
   kCodes = 2,
@@ -48,6 +48,8 @@ enum class SectionKind : uint32_t {
   kPassages = 5,
   kRecall = 6,
   kExactRows = 7,
+  kTermImage = 8,
+  kMetadataImage = 9,
 };
 
 struct SegmentHeader {
@@ -62,7 +64,7 @@ struct SegmentHeader {
   uint32_t dimension = 0;
   uint32_t rows = 0;
   OrdinalRange range;
-  uint64_t rows_checksum = 0;  // of the graph file: the summary's checksum of the rows file
+  uint64_t rows_checksum = 0;  // the summary's checksum of the rows file; 0 in that file itself
   std::vector<Section> sections;
 };
 
