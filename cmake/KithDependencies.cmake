@@ -36,6 +36,14 @@ add_library(kith::stemmer ALIAS kith_stemmer)
 target_include_directories(kith_stemmer SYSTEM INTERFACE ${STEMMER_INCLUDE_DIR})
 target_link_libraries(kith_stemmer INTERFACE ${STEMMER_LIBRARY})
 
+# CRoaring: Debian 12 has no package file that CMake or pkg-config would find.
+find_path(ROARING_INCLUDE_DIR roaring/roaring.h REQUIRED)
+find_library(ROARING_LIBRARY roaring REQUIRED)
+add_library(kith_roaring INTERFACE)
+add_library(kith::roaring ALIAS kith_roaring)
+target_include_directories(kith_roaring SYSTEM INTERFACE ${ROARING_INCLUDE_DIR})
+target_link_libraries(kith_roaring INTERFACE ${ROARING_LIBRARY})
+
 if(BUILD_TESTING)
   find_package(GTest REQUIRED)
 endif()

@@ -12,7 +12,9 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "index/metadata/metadata_runs.h"
 #include "index/metadata/value_view.h"
@@ -23,7 +25,7 @@ class FieldValues {
  public:
   FieldValues(const MetadataRuns& runs, std::string_view field);
 
-  // Whether any row of the segment has the field.
+  // Whether any run of the segment has the field.
   bool any() const;
 
   // The slot's value; of a list the least; nullopt if it has none.
@@ -33,8 +35,12 @@ class FieldValues {
   void ForEach(uint32_t slot, const std::function<void(const ValueView&)>& visit) const;
 
  private:
-  const MetadataRuns& runs_;
-  const std::string_view field_;
+  struct OfRun {
+    const MetadataIndex* run;
+    std::span<const MetadataColumn> columns;
+  };
+
+  std::vector<OfRun> runs_;  // newest first
 };
 
 }  // namespace kith::index

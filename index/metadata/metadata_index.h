@@ -35,9 +35,12 @@ class MetadataIndex {
   // and then whether all that it says is true and can be read safely. DATA_LOSS (CORRUPTION) with
   // the numbers otherwise, FAILED_PRECONDITION (FORMAT_VERSION) for an image of another version.
   // Needs no alignment. `image` must have the image's size; `owner` is whatever keeps its bytes
-  // where they are, held as long as the index is.
+  // where they are, held as long as the index is. `slots`: those of the segment; one beyond them is
+  // damage (and an image that claims many has to be looked at for long).
   static absl::StatusOr<std::shared_ptr<const MetadataIndex>> Parse(
-      std::span<const std::byte> image, std::shared_ptr<const void> owner);
+      std::span<const std::byte> image, std::shared_ptr<const void> owner,
+      uint32_t slots = kMaxSlots);
+  static constexpr uint32_t kMaxSlots = UINT32_MAX;
 
   // Of an image that a builder of this process has just made.
   static std::shared_ptr<const MetadataIndex> Own(std::string image);
