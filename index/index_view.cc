@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kith/base/status_macros.h"
+
 namespace kith::index {
 
 uint64_t SegmentView::Ordinal(uint32_t slot) const {
@@ -19,6 +21,17 @@ uint32_t SegmentView::LowerBound(uint64_t ordinal) const {
 TermSource SegmentView::terms() const {
   if (sealed != nullptr) return {.sealed = sealed->terms()};
   return {.growing = growing_terms.get(), .visible = visible};
+}
+
+bool SegmentView::damaged() const {
+  if (sealed == nullptr) return false;
+  return sealed->damaged() || (metadata_file != nullptr && metadata_file->damaged());
+}
+
+absl::Status SegmentView::VerifyAll(const Call& call) const {
+  if (sealed == nullptr) return absl::OkStatus();
+  KITH_RETURN_IF_ERROR(sealed->VerifyAll(call));
+  return metadata_file == nullptr ? absl::OkStatus() : metadata_file->VerifyAll(call);
 }
 
 IndexView::IndexView(const IndexOptions& options, std::vector<SegmentView> segments,

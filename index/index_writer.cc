@@ -22,8 +22,9 @@ std::optional<uint32_t> IndexWriter::Entry::SlotOf(uint64_t ordinal) const {
   const uint32_t rows = size();
   const uint32_t slot =
       sealed != nullptr ? sealed->LowerBound(ordinal) : growing->LowerBound(ordinal, rows);
-  if (slot == rows || View().Ordinal(slot) != ordinal) return std::nullopt;
-  return slot;
+  if (slot == rows) return std::nullopt;
+  const uint64_t there = sealed != nullptr ? sealed->Ordinal(slot) : growing->Info(slot).ordinal;
+  return there == ordinal ? std::optional(slot) : std::nullopt;
 }
 
 uint32_t IndexWriter::Entry::room() const {
@@ -36,7 +37,7 @@ void IndexWriter::Entry::Close() {
 }
 
 size_t IndexWriter::Entry::memory_bytes() const {
-  size_t bytes = deleted.memory_bytes();
+  size_t bytes = deleted.memory_bytes() + metadata.memory_bytes();
   bytes +=
       sealed != nullptr ? sealed->memory_bytes() : sizeof(GrowingSegment) + growing->memory_bytes();
   if (terms != nullptr) bytes += sizeof(GrowingTerms) + terms->memory_bytes();
@@ -68,6 +69,7 @@ IndexWriter::Entry IndexWriter::SealedEntry(std::shared_ptr<const SealedSegment>
                                             std::shared_ptr<const SealedMetadata> metadata) const {
   KITH_CHECK((metadata != nullptr) == options_.companions, "segments have all companions or none");
   Entry entry = {.sealed = std::move(sealed)};
+  if (metadata != nullptr) entry.metadata = SegmentMetadata(metadata->run());
   entry.metadata_file = std::move(metadata);
   return entry;
 }
@@ -125,15 +127,20 @@ void IndexWriter::PassFull() {
 void IndexWriter::Append(uint64_t ordinal, uint32_t passage_index, std::span<const float> vector,
                          const RowCompanions& companions) {
   static const RowTerms kNoTerms;
+  static const auto kNoMetadata = std::make_shared<const MetadataRow>();
   KITH_CHECK(ordinal >= next_ordinal_, "ordinals ascend");
   KITH_CHECK(options_.companions || (companions.terms == nullptr && companions.metadata == nullptr),
              "an index without companions takes none");
   PassFull();
   KITH_CHECK(active_ < entries_.size(), "Reserve comes first");
   Entry& entry = entries_[active_];
+  const uint32_t slot = entry.growing->size();
   entry.growing->Append(ordinal, passage_index, vector);
   if (options_.companions) {
     entry.terms->Append(companions.terms != nullptr ? *companions.terms : kNoTerms);
+    entry.metadata.Put(slot, passage_index == 0,
+                       companions.metadata != nullptr ? companions.metadata : kNoMetadata,
+                       companions.stamp);
   }
   next_ordinal_ = ordinal + 1;
   ++live_rows_;
@@ -163,10 +170,15 @@ std::vector<IndexWriter::Entry>::iterator IndexWriter::EntryOf(const SegmentView
   });
 }
 
+void IndexWriter::FlushMetadata() {
+  for (Entry& entry : entries_) entry.metadata.Flush();
+}
+
 absl::Status IndexWriter::Replace(std::span<const SegmentView> built_from,
                                   std::shared_ptr<const SealedSegment> sealed,
                                   std::shared_ptr<const SealedMetadata> metadata) {
   PassFull();
+  FlushMetadata();
   Entry next = {};
   if (sealed != nullptr) next = SealedEntry(std::move(sealed), std::move(metadata));
   auto first = entries_.end();
@@ -192,6 +204,9 @@ absl::Status IndexWriter::Replace(std::span<const SegmentView> built_from,
     if (first == entries_.end()) first = entry;
     last = entry + 1;
     entry->deleted.ForEachBeyond(view.deleted, drop);
+    if (next.sealed != nullptr) {
+      next.metadata.CarryOver(entry->metadata, view.metadata, slot_there);
+    }
     live += entry->size() - entry->deleted.count();
   }
   next.deleted = next.deleted.With(slots_);
@@ -209,6 +224,19 @@ absl::Status IndexWriter::Replace(std::span<const SegmentView> built_from,
     ++active_;
   }
   return absl::OkStatus();
+}
+
+bool IndexWriter::ReplaceMetadata(const SegmentView& folded,
+                                  std::shared_ptr<const SealedMetadata> metadata) {
+  const auto entry = EntryOf(folded);
+  if (entry == entries_.end()) return false;
+  entry->metadata.Flush();
+  SegmentMetadata next(metadata->run());
+  next.CarryOver(entry->metadata, folded.metadata,
+                 [](uint32_t slot) -> std::optional<uint32_t> { return slot; });
+  entry->metadata = std::move(next);
+  entry->metadata_file = std::move(metadata);
+  return true;
 }
 
 absl::Status IndexWriter::ReplaceByRows(const SegmentView& damaged,
@@ -234,8 +262,12 @@ absl::Status IndexWriter::ReplaceByRows(const SegmentView& damaged,
                  live);
   }
   std::erase_if(replayed->entries_, [](const Entry& e) { return e.size() == 0; });
+  entry->metadata.Flush();
+  replayed->FlushMetadata();
   for (Entry& e : replayed->entries_) {
     if (e.sealed == nullptr) e.Close();
+    e.metadata.CarryOver(entry->metadata, damaged.metadata,
+                         [&](uint32_t slot) { return e.SlotOf(damaged.Ordinal(slot)); });
   }
   active_ += replayed->entries_.size() - 1;
   const auto at = entries_.erase(entry);
@@ -274,12 +306,29 @@ uint64_t IndexWriter::Delete(OrdinalRange range) {
   return deleted;
 }
 
+uint64_t IndexWriter::UpdateMetadata(OrdinalRange range,
+                                     const std::shared_ptr<const MetadataRow>& metadata,
+                                     uint64_t sequence) {
+  KITH_CHECK(options_.companions, "an index without companions has no metadata");
+  return VisitLive(range, [&](Entry& entry, const SegmentView& segment) {
+    for (const uint32_t slot : slots_) {
+      entry.metadata.Put(slot, segment.PassageIndex(slot) == 0, metadata, sequence);
+    }
+  });
+}
+
 IndexView IndexWriter::Publish() {
   PassFull();
   const auto dead = [](const Entry& e) { return e.room() == 0 && e.deleted.count() == e.size(); };
   const auto last = entries_.begin() + static_cast<ptrdiff_t>(active_);
   active_ -= static_cast<size_t>(std::count_if(entries_.begin(), last, dead));
   std::erase_if(entries_, dead);
+  FlushMetadata();
+  // Reservations are for the worst case: in an index that nothing comes to any more they would be
+  // most of what it takes.
+  for (size_t i = active_; i < entries_.size(); ++i) {
+    if (entries_[i].terms != nullptr) entries_[i].terms->ReleaseSpare();
+  }
   std::vector<SegmentView> segments;
   segments.reserve(entries_.size());
   for (const Entry& entry : entries_) {

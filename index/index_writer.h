@@ -104,8 +104,9 @@ class IndexWriter {
   // already, are passed over. Returns how many it deleted.
   uint64_t Delete(OrdinalRange range);
 
-  // Everything appended and deleted until now. A full, closed or sealed segment without a live
-  // row is let go.
+  // Everything appended, updated and deleted until now. A full, closed or sealed segment without a
+  // live row is let go. What is reserved for terms is lost: where the index has companions,
+  // REQUIRES that Reserve comes before the next Append.
   IndexView Publish();
 
   const IndexOptions& options() const { return options_; }

@@ -14,8 +14,11 @@
 
 #include "index/codes/build_codes.h"
 #include "index/codes/code_book.h"
+#include "index/companion_build.h"
+#include "index/companion_file.h"
 #include "index/exact_rows.h"
 #include "index/huge_memory.h"
+#include "index/metadata/fold_metadata.h"
 #include "index/parallel.h"
 #include "index/recall_sampling.h"
 #include "index/sealed_parts.h"
@@ -60,6 +63,7 @@ class Build {
   absl::Status CollectRows();
   absl::Status Collect(const SegmentView& input);
   absl::Status WriteRows();
+  absl::Status WriteCompanions();
   absl::Status MakeGraph();
   absl::Status EncodeRows();
   absl::Status MeasureRecall();
@@ -94,6 +98,7 @@ absl::StatusOr<SegmentBuilt> Build::Run() {
   KITH_RETURN_IF_ERROR(CollectRows());
   if (rows_.empty()) return built_;
   KITH_RETURN_IF_ERROR(WriteRows());
+  if (index_.companions) KITH_RETURN_IF_ERROR(WriteCompanions());
   KITH_RETURN_IF_ERROR(MakeGraph());
   KITH_RETURN_IF_ERROR(EncodeRows());
   KITH_RETURN_IF_ERROR(MeasureRecall());
@@ -181,6 +186,26 @@ absl::Status Build::WriteRows() {
     KITH_RETURN_IF_ERROR(writer.Append(bytes));
   }
   KITH_ASSIGN_OR_RETURN(built_.rows_file, writer.Finish());
+  return absl::OkStatus();
+}
+
+absl::Status Build::WriteCompanions() {
+  const CompanionOf of = {.metric = index_.metric,
+                          .dimension = index_.dimension,
+                          .rows = static_cast<uint32_t>(rows_.size()),
+                          .range = options_.range,
+                          .rows_checksum = built_.rows_file.checksum};
+  // One image at a time.
+  const auto write = [&](SegmentFileKind kind, absl::StatusOr<std::string> image,
+                         const ByteSink& sink) -> absl::StatusOr<FileSummary> {
+    KITH_RETURN_IF_ERROR(image.status());
+    return WriteCompanion(kind, of, *image, sink, call_);
+  };
+  KITH_ASSIGN_OR_RETURN(built_.terms, write(SegmentFileKind::kTerms,
+                                            BuildTermImage(index_, inputs_, call_), sinks_.terms));
+  KITH_ASSIGN_OR_RETURN(
+      built_.metadata,
+      write(SegmentFileKind::kMetadata, BuildMetadataImage(inputs_, call_), sinks_.metadata));
   return absl::OkStatus();
 }
 
@@ -278,6 +303,19 @@ absl::StatusOr<SegmentBuilt> BuildSegment(const IndexOptions& index,
                                           const SegmentSinks& sinks, const Call& call,
                                           const BuildProgress& progress) {
   return Build(index, inputs, options, sinks, call, progress).Run();
+}
+
+absl::StatusOr<FileSummary> FoldSegmentMetadata(const IndexOptions& index,
+                                                const SegmentView& segment, const ByteSink& sink,
+                                                const Call& call) {
+  const MetadataSource all[] = {{&segment.metadata, segment.visible}};
+  KITH_ASSIGN_OR_RETURN(const std::string image, FoldMetadata(all, call));
+  const CompanionOf of = {.metric = index.metric,
+                          .dimension = index.dimension,
+                          .rows = segment.visible,
+                          .range = segment.sealed->range(),
+                          .rows_checksum = segment.sealed->rows_file().checksum};
+  return WriteCompanion(SegmentFileKind::kMetadata, of, image, sink, call);
 }
 
 uint64_t EstimateBuildBytes(const IndexOptions& index, const SegmentBuildOptions& options,

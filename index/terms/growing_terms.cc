@@ -13,8 +13,10 @@
 namespace kith::index {
 namespace {
 
-// The arena grows by so much at least: few blocks, and little for a segment of a few rows.
-constexpr size_t kArenaBytes = size_t{16} << 10;
+// The arena grows by blocks of such sizes: few of them, little for a segment of a few rows, and
+// small enough that ReleaseSpare gives back nearly all that was too much.
+constexpr size_t kLeastBlock = size_t{16} << 10;
+constexpr size_t kMostBlock = size_t{256} << 10;
 constexpr size_t kAlignment = 8;
 
 constexpr uint32_t kFirstCapacity = 2;
@@ -84,6 +86,9 @@ struct GrowingTerms::Table {
   static constexpr size_t Bytes(size_t slots) {
     return sizeof(Table) + slots * sizeof(std::atomic<Term*>);
   }
+  static constexpr size_t SlotsIn(size_t bytes) {
+    return (bytes - sizeof(Table)) / sizeof(std::atomic<Term*>);
+  }
 };
 
 GrowingTerms::GrowingTerms() = default;
@@ -108,8 +113,18 @@ size_t GrowingTerms::MostBytesOf(std::string_view term) {
 }
 
 struct GrowingTerms::Needs {
-  size_t arena_bytes = 0;  // beyond what is free
-  size_t table_bytes = 0;
+  size_t full_blocks = 0;  // of kMostBlock
+  size_t last_block = 0;   // bytes of one more
+  // Of further tables, in slots: the first, and the last, each twice as large as the one before;
+  // none if the first is larger.
+  size_t first_table = 0;
+  size_t last_table = 0;
+
+  size_t bytes() const {
+    size_t bytes = full_blocks * kMostBlock + last_block;
+    for (size_t slots = first_table; slots <= last_table; slots *= 2) bytes += Table::Bytes(slots);
+    return bytes;
+  }
 };
 
 GrowingTerms::Needs GrowingTerms::NeedsOf(const TermNeeds& rows) const {
@@ -118,19 +133,20 @@ GrowingTerms::Needs GrowingTerms::NeedsOf(const TermNeeds& rows) const {
   size_t free = room_.size;
   for (const Room& room : spare_) free += room.size - kMaxPiece;
   Needs needs;
-  if (bytes > free) needs.arena_bytes = std::max(bytes - free + kMaxPiece, kArenaBytes);
-  const Table* table = table_.load(std::memory_order_relaxed);
-  const size_t slots = TableFor(terms_ + rows.terms);
-  if ((table == nullptr || slots > table->mask + 1) && Table::Bytes(slots) > spare_table_.size) {
-    needs.table_bytes = Table::Bytes(slots);
+  if (bytes > free) {
+    needs.full_blocks = (bytes - free) / (kMostBlock - kMaxPiece);
+    const size_t rest = (bytes - free) % (kMostBlock - kMaxPiece);
+    if (rest > 0) needs.last_block = std::max(rest + kMaxPiece, kLeastBlock);
   }
+  const Table* table = table_.load(std::memory_order_relaxed);
+  size_t largest = table == nullptr ? kFirstTable / 2 : table->mask + 1;
+  if (!spare_tables_.empty()) largest = Table::SlotsIn(spare_tables_.back().size);
+  needs.first_table = 2 * largest;
+  needs.last_table = TableFor(terms_ + rows.terms);
   return needs;
 }
 
-size_t GrowingTerms::BytesToReserve(const TermNeeds& rows) const {
-  const Needs needs = NeedsOf(rows);
-  return needs.arena_bytes + needs.table_bytes;
-}
+size_t GrowingTerms::BytesToReserve(const TermNeeds& rows) const { return NeedsOf(rows).bytes(); }
 
 absl::StatusOr<GrowingTerms::Room> GrowingTerms::Allocate(size_t bytes) {
   std::unique_ptr<std::byte[]> memory(new (std::nothrow) std::byte[bytes]);
@@ -147,20 +163,23 @@ absl::StatusOr<GrowingTerms::Room> GrowingTerms::Allocate(size_t bytes) {
 absl::Status GrowingTerms::Reserve(const TermNeeds& rows) {
   KITH_CHECK(rows.rows <= kMaxRows - size_, "the caller seals before");
   const Needs needs = NeedsOf(rows);
-  if (needs.arena_bytes > 0) {
-    KITH_ASSIGN_OR_RETURN(const Room room, Allocate(needs.arena_bytes));
+  for (size_t i = 0; i <= needs.full_blocks; ++i) {
+    const size_t size = i < needs.full_blocks ? kMostBlock : needs.last_block;
+    if (size == 0) continue;
+    KITH_ASSIGN_OR_RETURN(const Room room, Allocate(size));
     spare_.push_back(room);
   }
-  if (needs.table_bytes > 0) {
-    KITH_ASSIGN_OR_RETURN(spare_table_, Allocate(needs.table_bytes));
+  for (size_t slots = needs.first_table; slots <= needs.last_table; slots *= 2) {
+    KITH_ASSIGN_OR_RETURN(const Room room, Allocate(Table::Bytes(slots)));
+    spare_tables_.push_back(room);
   }
   return absl::OkStatus();
 }
 
 void GrowingTerms::ReleaseSpare() {
   // No reader has been told of them: nothing was taken from either.
-  if (spare_table_.size > 0) spare_.push_back(spare_table_);
-  spare_table_ = {};
+  spare_.insert(spare_.end(), spare_tables_.begin(), spare_tables_.end());
+  spare_tables_.clear();
   for (const Room& room : spare_) {
     const auto block = std::find_if(arena_.begin(), arena_.end(),
                                     [&](const Block& b) { return b.bytes.get() == room.begin; });
@@ -191,7 +210,8 @@ void GrowingTerms::Append(const RowTerms& row) {
   sums[size_ % kSumsPerChunk] = total_length(size_) + row.length();
 
   const Table* table = table_.load(std::memory_order_relaxed);
-  if (table == nullptr || TableFor(terms_ + row.size()) > table->mask + 1) ReplaceTable();
+  const size_t slots = TableFor(terms_ + row.size());
+  if (table == nullptr || slots > table->mask + 1) ReplaceTable(slots);
   for (size_t i = 0; i < row.size(); ++i) {
     const uint64_t hash = HashOf(row.term(i));
     // The writer is the one who may change what it finds.
@@ -202,11 +222,15 @@ void GrowingTerms::Append(const RowTerms& row) {
   ++size_;
 }
 
-void GrowingTerms::ReplaceTable() {
-  KITH_CHECK(spare_table_.size > 0, "Reserve took a table for the rows it was told of");
-  const size_t slots = (spare_table_.size - sizeof(Table)) / sizeof(std::atomic<Term*>);
-  auto* table = new (spare_table_.begin) Table{.mask = slots - 1};
-  spare_table_ = {};
+void GrowingTerms::ReplaceTable(size_t slots) {
+  // Those that a row with many terms makes needless serve as room for terms.
+  while (!spare_tables_.empty() && Table::SlotsIn(spare_tables_.front().size) < slots) {
+    spare_.push_back(spare_tables_.front());
+    spare_tables_.pop_front();
+  }
+  KITH_CHECK(!spare_tables_.empty(), "Reserve took a table for the rows it was told of");
+  auto* table = new (spare_tables_.front().begin) Table{.mask = slots - 1};
+  spare_tables_.pop_front();
   for (size_t i = 0; i < slots; ++i) new (table->slots() + i) std::atomic<Term*>(nullptr);
   if (const Table* old = table_.load(std::memory_order_relaxed); old != nullptr) {
     for (size_t i = 0; i <= old->mask; ++i) {

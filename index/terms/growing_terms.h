@@ -70,7 +70,8 @@ class GrowingTerms {
   // REQUIRES: reserved.
   void Append(const RowTerms& row);
 
-  // Gives back what was reserved and is of no use once no row comes any more.
+  // Gives back what was reserved and not needed after all, but for a piece of at most 256 KiB.
+  // Reserve comes before the next Append.
   void ReleaseSpare();
 
   uint32_t size() const { return size_; }
@@ -102,7 +103,7 @@ class GrowingTerms {
   const Term* FindTerm(std::string_view term, uint64_t hash) const;
   Term* InsertTerm(std::string_view term, uint64_t hash);
   void AppendPosting(Term& term, Posting posting);
-  void ReplaceTable();
+  void ReplaceTable(size_t slots);
   std::byte* Take(size_t bytes);  // out of the arena
   static void Read(const Term& term, uint32_t visible, std::vector<Posting>& postings);
 
@@ -126,7 +127,9 @@ class GrowingTerms {
   std::vector<Block> arena_;
   Room room_;               // what Take takes of
   std::deque<Room> spare_;  // what it goes on with
-  Room spare_table_;        // for the next table
+  // For the next tables: each twice as large as the one before, so that a table is never larger
+  // than it has to be. The last one is enough for all that was reserved.
+  std::deque<Room> spare_tables_;
 
   // Stored with release once the table is complete. A reader that loads it after it was handed a
   // length finds all terms of the rows below in it.

@@ -28,6 +28,13 @@ class Sealer {
   struct Made {
     SegmentBuilt built;
     SegmentPaths paths;
+    std::string metadata;  // its path
+  };
+
+  // A segment as IndexWriter takes it; nothing where no row was alive.
+  struct Sealed {
+    std::shared_ptr<const SealedSegment> segment;
+    std::shared_ptr<const SealedMetadata> metadata;  // where the index has companions
   };
 
   // Files of a name of their own.
@@ -36,22 +43,61 @@ class Sealer {
     if (options.range.end == 0 && !inputs.empty()) {
       options.range = {inputs.front().first_ordinal(), inputs.back().last_ordinal() + 1};
     }
-    const std::string name = std::to_string(next_.fetch_add(1, std::memory_order_relaxed));
+    const std::string name = NewName();
     Made made;
     made.paths = {folder_.Join(name + ".graph"), folder_.Join(name + ".rows")};
     std::ofstream graph(made.paths.graph, std::ios::binary);
     std::ofstream rows(made.paths.rows, std::ios::binary);
-    const SegmentSinks sinks = {SinkOf(graph), SinkOf(rows)};
+    std::ofstream terms;
+    std::ofstream metadata;
+    SegmentSinks sinks = {SinkOf(graph), SinkOf(rows)};
+    if (index.companions) {
+      made.paths.terms = folder_.Join(name + ".terms");
+      made.metadata = folder_.Join(name + ".meta");
+      terms.open(made.paths.terms, std::ios::binary);
+      metadata.open(made.metadata, std::ios::binary);
+      sinks.terms = SinkOf(terms);
+      sinks.metadata = SinkOf(metadata);
+    }
     KITH_ASSIGN_OR_RETURN(made.built, BuildSegment(index, inputs, options, sinks, call));
     return made;
   }
 
+  static absl::StatusOr<Sealed> Open(const IndexOptions& index, const Made& made) {
+    Sealed sealed;
+    if (made.built.rows == 0) return sealed;
+    KITH_ASSIGN_OR_RETURN(sealed.segment,
+                          SealedSegment::Open(index, made.paths, Call::Background()));
+    if (index.companions) {
+      KITH_ASSIGN_OR_RETURN(
+          sealed.metadata,
+          SealedMetadata::Open(index, *sealed.segment, made.metadata, Call::Background()));
+    }
+    return sealed;
+  }
+
+  absl::StatusOr<Sealed> SealWhole(const IndexOptions& index, std::span<const SegmentView> inputs,
+                                   const SegmentBuildOptions& options) {
+    KITH_ASSIGN_OR_RETURN(const Made made, Build(index, inputs, options));
+    return Open(index, made);
+  }
+
+  // Of an index without companions.
   absl::StatusOr<std::shared_ptr<const SealedSegment>> Seal(const IndexOptions& index,
                                                             std::span<const SegmentView> inputs,
                                                             const SegmentBuildOptions& options) {
-    KITH_ASSIGN_OR_RETURN(const Made made, Build(index, inputs, options));
-    if (made.built.rows == 0) return nullptr;
-    return SealedSegment::Open(index, made.paths, Call::Background());
+    KITH_ASSIGN_OR_RETURN(Sealed sealed, SealWhole(index, inputs, options));
+    return std::move(sealed.segment);
+  }
+
+  // The next generation of a sealed segment's metadata.
+  absl::StatusOr<std::shared_ptr<const SealedMetadata>> Fold(const IndexOptions& index,
+                                                             const SegmentView& segment) {
+    const std::string path = folder_.Join(NewName() + ".meta");
+    std::ofstream file(path, std::ios::binary);
+    const ByteSink sink = SinkOf(file);
+    KITH_RETURN_IF_ERROR(FoldSegmentMetadata(index, segment, sink, Call::Background()).status());
+    return SealedMetadata::Open(index, *segment.sealed, path, Call::Background());
   }
 
   // Seals all that `writer` shows into one segment, in its place.
@@ -59,11 +105,13 @@ class Sealer {
     writer.CloseGrowing();
     const IndexView view = writer.Publish();
     if (view.segments().empty()) return absl::OkStatus();
-    KITH_ASSIGN_OR_RETURN(auto sealed, Seal(view.options(), view.segments(), options));
-    return writer.Replace(view.segments(), std::move(sealed));
+    KITH_ASSIGN_OR_RETURN(Sealed sealed, SealWhole(view.options(), view.segments(), options));
+    return writer.Replace(view.segments(), std::move(sealed.segment), std::move(sealed.metadata));
   }
 
  private:
+  std::string NewName() { return std::to_string(next_.fetch_add(1, std::memory_order_relaxed)); }
+
   static ByteSink SinkOf(std::ofstream& file) {
     return [&file](std::string_view bytes) -> absl::Status {
       file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
