@@ -340,7 +340,6 @@ def run(settings):
     number of workers must not change in between, since each has a checkpoint of its own.
     """
     workers = settings.threads if settings.device == "cpu" else 1
-    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # a worker is one thread
     until = time.time() + 60 * (settings.minutes or float("inf"))
     for depth in range(settings.num_layers if _masked(settings).exists() else 1, settings.num_layers + 1):
         if weights_path(settings, depth).exists():
