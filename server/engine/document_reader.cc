@@ -30,6 +30,12 @@ absl::StatusOr<std::vector<Row>> AllPresent(std::vector<std::optional<Row>> rows
 
 }  // namespace
 
+absl::Status Vanished(const ShardIdentity& shard, std::string_view id) {
+  return Error(absl::StatusCode::kDataLoss, reason::kCorruption,
+               "shard {} has a passage of document {}, which is missing from storage", shard.shard,
+               Quoted(id));
+}
+
 std::vector<uint64_t> OrdinalsFrom(uint64_t first, uint64_t count) {
   std::vector<uint64_t> ordinals(count);
   std::iota(ordinals.begin(), ordinals.end(), first);

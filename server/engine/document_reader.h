@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -32,6 +33,9 @@ absl::StatusOr<std::vector<store::PassageRecord>> ReadPassages(const storage::Re
 absl::StatusOr<std::vector<std::vector<float>>> ReadVectors(const storage::Reader& reader,
                                                             const ShardIdentity& shard,
                                                             std::span<const uint64_t> ordinals);
+
+// What a View shows of a document is not in storage: DATA_LOSS.
+absl::Status Vanished(const ShardIdentity& shard, std::string_view id);
 
 // first, first + 1, ..., `count` of them.
 std::vector<uint64_t> OrdinalsFrom(uint64_t first, uint64_t count);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -17,31 +18,58 @@
 
 namespace kith::engine {
 
-using Query = std::variant<TextQuery, VectorQuery, DocumentQuery>;
+using Query = std::variant<TextQuery, VectorQuery, DocumentQuery, RecommendQuery>;
 
 inline constexpr double kDefaultTargetRecall = 0.95;
 inline constexpr double kTargetRecallMin = 0.5;
 inline constexpr int64_t kEfMax = 16'384;
 
+// --- How it is answered.
+
 struct SearchSelector {
   bool text = true;
   bool metadata = true;
   bool vectors = false;
+  std::vector<std::string> fields = {};  // of the metadata, these alone; empty: all
 };
+
+// What a hit is.
+struct GroupBy {
+  enum class Kind { kPassage, kDocument };
+  Kind kind = Kind::kPassage;
+};
+
+// Hits that are not all alike: maximal marginal relevance (Carbonell & Goldstein 1998). Hits are
+// taken one by one out of the `pool` best; next is always that with the largest
+//
+//   lambda * relevance - (1 - lambda) * similarity to the hit taken that it is most similar to
+//
+// where relevance is the score, scaled so that the pool's best is 1 and its worst is 0, and
+// similarity is the cosine, at least 0, of the hits' best passages.
+struct Diversify {
+  double lambda = 0.5;  // 0..1; 1: by score alone
+  int64_t pool = 100;   // at least limit + offset, at most kDiversifyPoolMax
+};
+inline constexpr int64_t kDiversifyPoolMax = 1000;
 
 struct SearchRequest {
   Query query = {};
   int64_t limit = 10;
   int64_t offset = 0;
   SearchSelector select = {};
-  bool group_by_document = false;
+  GroupBy group_by = {};
   int64_t passages_per_group = 3;
+  std::optional<Diversify> diversify = {};
+  std::optional<double> score_min = {};  // only hits that score at least this
   // How good the answer must be: at most one of the three.
   bool exact = false;                        // scan all vectors
   std::optional<double> target_recall = {};  // 0.5 .. 1; absent: kDefaultTargetRecall
   std::optional<int64_t> ef = {};            // 1 .. kEfMax candidates of each graph
   Truncation truncation = Truncation::kEnd;
+  bool explain = false;
 };
+
+// --- The answer.
 
 struct ScoredPassage {
   Passage passage;
@@ -64,6 +92,19 @@ enum class Strategy {
   kGraph,      // graphs were walked (and what none covers was scanned by code), the best rescored
 };
 
+// How a search was done: its steps one after the other, each with the time from the end of the one
+// before to its own end. So they add up to the total.
+struct Explanation {
+  struct Stage {
+    std::string name;    // a word: "encode", "search", "fetch"
+    std::string detail;  // what was decided, for people; may be empty
+    int64_t nanoseconds = 0;
+    std::vector<std::pair<std::string, uint64_t>> counts = {};
+  };
+  std::vector<Stage> stages;
+  int64_t nanoseconds = 0;
+};
+
 struct SearchAnswer {
   std::vector<SearchHit> hits;
   Strategy strategy = Strategy::kExactScan;
@@ -75,6 +116,7 @@ struct SearchAnswer {
   uint64_t graph_distances = 0;  // of codes that walks met
   uint64_t exact_distances = 0;  // of vectors: rescored candidates, or all
   CommitToken token;
+  std::optional<Explanation> explanation;  // if it was asked for
 };
 
 // All of a batch see one View; all are answered or none.

@@ -7,6 +7,7 @@
 #include "encoder/utf8.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
+#include "server/engine/search.h"
 
 namespace kith::engine {
 namespace {
@@ -211,35 +212,6 @@ absl::Status ValidateTuning(std::optional<double> target_recall, std::optional<i
         .With("limit", kEfMax);
   }
   return absl::OkStatus();
-}
-
-absl::Status ValidateSearch(const SearchRequest& request, const Limits& limits) {
-  const auto results = static_cast<int64_t>(limits.results);
-  const auto refuse = [&](const char* field, int64_t value, const char* rule, int64_t limit) {
-    return InvalidArgument(reason::kLimitOutOfRange, "{}: {} given, must be {} {}", field, value,
-                           rule, limit)
-        .Field(field)
-        .With("limit", limit);
-  };
-  if (request.limit < 1 || request.limit > results) {
-    return refuse("limit", request.limit, "from 1 to", results);
-  }
-  if (request.offset < 0) return refuse("offset", request.offset, "at least", 0);
-  if (request.offset > results - request.limit) {
-    return refuse("offset", request.offset, "with limit at most", results);
-  }
-  const auto passages = static_cast<int64_t>(limits.group_passages);
-  if (request.passages_per_group < 1 || request.passages_per_group > passages) {
-    return refuse("passages_per_group", request.passages_per_group, "from 1 to", passages);
-  }
-  if (request.exact + request.target_recall.has_value() + request.ef.has_value() > 1) {
-    return InvalidArgument(
-               reason::kInvalidRequest,
-               "tuning: exact, target_recall and ef exclude each other, {} are given",
-               request.exact + request.target_recall.has_value() + request.ef.has_value())
-        .Field("tuning");
-  }
-  return ValidateTuning(request.target_recall, request.ef);
 }
 
 }  // namespace kith::engine

@@ -15,7 +15,6 @@
 #include "server/engine/document.h"
 #include "server/engine/limits.h"
 #include "server/engine/schema.h"
-#include "server/engine/search.h"
 
 namespace kith::engine {
 
@@ -42,9 +41,6 @@ absl::Status ValidateIndexSettings(const IndexSettings& settings);
 // target_recall in [kTargetRecallMin, 1], ef in [1, kEfMax]. Fields "tuning.target_recall" and
 // "tuning.ef".
 absl::Status ValidateTuning(std::optional<double> target_recall, std::optional<int64_t> ef);
-
-// limit >= 1, offset >= 0, limit + offset <= limits.results, passages per group, tuning.
-absl::Status ValidateSearch(const SearchRequest& request, const Limits& limits);
 
 // True if nothing of `text` is more than white space (Unicode's White_Space).
 bool IsBlank(std::string_view text);

@@ -130,7 +130,7 @@ absl::StatusOr<engine::SearchRequest> ReadSearch(v1::SearchRequest* in,
     case v1::GROUP_BY_PASSAGE:
       break;
     case v1::GROUP_BY_DOCUMENT:
-      out.group_by_document = true;
+      out.group_by.kind = engine::GroupBy::Kind::kDocument;
       break;
     default:
       return InvalidArgument(reason::kInvalidRequest,

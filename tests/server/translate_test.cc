@@ -258,7 +258,7 @@ TEST(TranslateSearchTest, AbsentPartsMeanTheDocumentedDefaults) {
   EXPECT_EQ(out->limit, 10);
   EXPECT_TRUE(out->select.text && out->select.metadata && !out->select.vectors);
   EXPECT_EQ(out->passages_per_group, 3);
-  EXPECT_FALSE(out->exact || out->group_by_document);
+  EXPECT_FALSE(out->exact || out->group_by.kind == engine::GroupBy::Kind::kDocument);
 }
 
 // --- documents

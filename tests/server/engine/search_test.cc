@@ -1,6 +1,11 @@
 // What a search promises: the right hits, grouped and paged, with the parts that were selected.
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstdint>
+#include <random>
+#include <set>
 
 #include "absl/synchronization/notification.h"
 #include "fixture.h"
@@ -97,7 +102,7 @@ TEST_F(SearchTest, GroupsPassagesByDocument) {
   auto passages = Search(*books, request);
   ASSERT_TRUE(passages.ok()) << passages.status();
   EXPECT_EQ(passages->hits.size(), books->Stats()->passages);
-  request.group_by_document = true;
+  request.group_by.kind = GroupBy::Kind::kDocument;
   request.passages_per_group = 4;
   auto groups = Search(*books, request);
   ASSERT_TRUE(groups.ok()) << groups.status();
@@ -145,6 +150,144 @@ TEST_F(SearchTest, ReturnsTheTextOfThePassageAndSelectedParts) {
   EXPECT_TRUE(found->hits[0].passages[0].text.empty());
   EXPECT_TRUE(found->hits[0].metadata.empty());
   EXPECT_EQ(found->hits[0].passages[0].vector.size(), 64u);
+}
+
+TEST_F(SearchTest, LeavesOutWhatScoresTooLow) {
+  auto points = CreateVectors("points");
+  ASSERT_TRUE(Upsert(*points, {Vec("a", {1, 0}), Vec("b", {2, 0}), Vec("c", {3, 0})}).ok());
+  auto found = Search(*points, {.query = VectorQuery{{0, 0}}, .limit = 2, .score_min = -2.0});
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_THAT(Ids(*found), ElementsAre("a", "b"));
+  EXPECT_FALSE(found->exhausted);
+  found = Search(*points, {.query = VectorQuery{{0, 0}}, .limit = 2, .score_min = -1.5});
+  EXPECT_THAT(Ids(*found), ElementsAre("a"));
+  EXPECT_TRUE(found->exhausted);
+  EXPECT_THAT(Search(*points, {.query = VectorQuery{{0, 0}}, .score_min = std::nan("")}).status(),
+              FailsWith(StatusCode::kInvalidArgument, "INVALID_REQUEST"));
+}
+
+TEST_F(SearchTest, SelectsSingleFieldsOfTheMetadata) {
+  auto articles = CreateTexts("articles");
+  ASSERT_TRUE(
+      Upsert(*articles,
+             {Text("a", "Cats purr.",
+                   {{"n", int64_t{1}}, {"lang", std::string("en")}, {"year", int64_t{2020}}})})
+          .ok());
+  auto found =
+      Search(*articles, {.query = TextQuery{"cats"}, .select = {.fields = {"year", "none", "n"}}});
+  ASSERT_TRUE(found.ok()) << found.status();
+  const Metadata expected = {{"n", int64_t{1}}, {"year", int64_t{2020}}};
+  EXPECT_EQ(found->hits[0].metadata, expected);
+}
+
+TEST_F(SearchTest, DiversifiesOverThePoolAndItsPagesFitTogether) {
+  auto points = CreateVectors("points", 2, Metric::kCosine);
+  // Two bundles of vectors that are nearly the same, and one apart.
+  ASSERT_TRUE(Upsert(*points, {Vec("a1", {1, 0.30f}), Vec("a2", {1, 0.31f}), Vec("a3", {1, 0.32f}),
+                               Vec("b1", {1, -0.4f}), Vec("b2", {1, -0.41f}), Vec("c", {0, 1})})
+                  .ok());
+  SearchRequest request = {.query = VectorQuery{{1, 0}}, .limit = 2};
+  EXPECT_THAT(Ids(*Search(*points, request)), ElementsAre("a1", "a2"));
+  request.diversify = {.lambda = 0.7, .pool = 6};
+  auto first = Search(*points, request);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_THAT(Ids(*first), ElementsAre("a1", "b1"));
+  request.limit = 6;
+  const auto all = Ids(*Search(*points, request));
+  EXPECT_EQ(all.size(), 6u);
+  request.limit = 3;
+  request.offset = 3;
+  EXPECT_THAT(Ids(*Search(*points, request)), ElementsAre(all[3], all[4], all[5]));
+
+  request.diversify->pool = 5;
+  EXPECT_THAT(Search(*points, request).status(),
+              FailsWith(StatusCode::kInvalidArgument, "LIMIT_OUT_OF_RANGE"));
+  request.diversify = {.lambda = 1.5, .pool = 6};
+  EXPECT_THAT(Search(*points, request).status(),
+              FailsWith(StatusCode::kInvalidArgument, "LIMIT_OUT_OF_RANGE"));
+}
+
+TEST_F(SearchTest, RecommendsByTheAverageOfExamplesAndLeavesThemOut) {
+  auto points = CreateVectors("points");
+  ASSERT_TRUE(Upsert(*points, {Vec("a", {0, 0}), Vec("b", {4, 0}), Vec("middle", {2, 0}),
+                               Vec("away", {2, 3}), Vec("near", {3, -1})})
+                  .ok());
+  RecommendQuery query = {.positive = {DocumentQuery{"a"}, DocumentQuery{"b"}}};
+  auto found = Search(*points, {.query = query});
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_THAT(Ids(*found), ElementsAre("middle", "near", "away"));
+  query.negative = {VectorQuery{{2, -3}}};  // 2 * (2, 0) - (2, -3) = (2, 3) asks
+  EXPECT_THAT(Ids(*Search(*points, {.query = query})), ElementsAre("away", "middle", "near"));
+
+  EXPECT_THAT(Search(*points, {.query = RecommendQuery{}}).status(),
+              FailsWith(StatusCode::kInvalidArgument, "INVALID_REQUEST"));
+  query.positive.push_back(DocumentQuery{"nobody"});
+  const absl::Status missing = Search(*points, {.query = query}).status();
+  EXPECT_THAT(missing, FailsWith(StatusCode::kNotFound, "DOCUMENT_NOT_FOUND"));
+  EXPECT_EQ(DetailsOf(missing).field, "query.recommend.positive[2].document_id");
+  query.positive.assign(kExamplesMax, VectorQuery{{0, 0}});
+  EXPECT_THAT(Search(*points, {.query = query}).status(),
+              FailsWith(StatusCode::kInvalidArgument, "LIMIT_OUT_OF_RANGE"));
+}
+
+TEST_F(SearchTest, RecommendsByTheBestScoreWhatIsNearerToAPositiveExample) {
+  auto points = CreateVectors("points");
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal;
+  std::vector<DocumentInput> rows;
+  std::vector<std::array<float, 2>> values;
+  for (int i = 0; i < 500; ++i) {
+    values.push_back({normal(random), normal(random)});
+    rows.push_back(Vec(std::to_string(i), {values[i][0], values[i][1]}));
+  }
+  ASSERT_TRUE(Upsert(*points, rows).ok());
+  const std::vector<std::array<float, 2>> likes = {{0.5f, 0}, {-1, 1}}, dislikes = {{0.4f, 0.1f}};
+  RecommendQuery query = {.positive = {VectorQuery{{0.5f, 0}}, VectorQuery{{-1, 1}}},
+                          .negative = {VectorQuery{{0.4f, 0.1f}}},
+                          .method = RecommendQuery::Method::kBestScore};
+  const auto nearest = [](const auto& examples, const std::array<float, 2>& row) {
+    float best = 1e9f;
+    for (const auto& example : examples) {
+      best = std::min(best, std::hypot(example[0] - row[0], example[1] - row[1]));
+    }
+    return best;
+  };
+  std::vector<std::pair<float, size_t>> expected;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const float distance = nearest(likes, values[i]);
+    if (distance < nearest(dislikes, values[i])) expected.push_back({distance, i});
+  }
+  std::sort(expected.begin(), expected.end());
+  for (const int64_t limit : {1, 10, 400, 1000}) {
+    auto found = Search(*points, {.query = query, .limit = limit, .exact = true});
+    ASSERT_TRUE(found.ok()) << found.status();
+    ASSERT_EQ(found->hits.size(), std::min<size_t>(limit, expected.size()));
+    for (size_t i = 0; i < found->hits.size(); ++i) {
+      EXPECT_EQ(found->hits[i].document_id, std::to_string(expected[i].second));
+    }
+  }
+}
+
+TEST_F(SearchTest, ExplainsItselfInStagesThatAddUp) {
+  auto articles = CreateTexts("articles");
+  ASSERT_TRUE(Upsert(*articles, {Text("a", "Cats purr."), Text("b", "Dogs bark.")}).ok());
+  auto found = Search(*articles, {.query = TextQuery{"cats"}});
+  EXPECT_FALSE(found->explanation.has_value());
+  found =
+      Search(*articles, {.query = TextQuery{"cats"}, .diversify = Diversify{}, .explain = true});
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_TRUE(found->explanation.has_value());
+  std::set<std::string> names;
+  int64_t sum = 0;
+  for (const Explanation::Stage& stage : found->explanation->stages) {
+    names.insert(stage.name);
+    EXPECT_GE(stage.nanoseconds, 0);
+    sum += stage.nanoseconds;
+  }
+  EXPECT_EQ(sum, found->explanation->nanoseconds);
+  for (const char* name : {"prepare", "encode", "dense", "diversify", "fetch"}) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  }
 }
 
 TEST_F(SearchTest, RefusesBlankQuestionsAndLongOnesIfAsked) {

@@ -1,13 +1,14 @@
-#include "server/engine/search_task.h"
+#include "server/engine/searching/search_task.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <variant>
 
 #include "fmt/format.h"
-#include "index/vector_check.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
+#include "server/engine/searching/validate_search.h"
 #include "server/engine/splitting.h"
 #include "server/engine/validate.h"
 #include "storage/reader.h"
@@ -37,6 +38,8 @@ SearchTask::SearchTask(const Services* services, std::shared_ptr<Shard> shard,
       call_(std::move(call)),
       done_(std::move(done)),
       ticket_(services->in_flight.Enter()),
+      explain_(std::any_of(requests_.begin(), requests_.end(),
+                           [](const SearchRequest& request) { return request.explain; })),
       states_(requests_.size()) {}
 
 absl::Status SearchTask::At(size_t i, absl::Status status) const {
@@ -47,8 +50,10 @@ absl::Status SearchTask::At(size_t i, absl::Status status) const {
 void SearchTask::Start() {
   if (absl::Status status = Validate(); !status.ok()) return done_(std::move(status));
   size_t text_bytes = 0;
-  for (const SearchRequest& request : requests_) {
-    if (const auto* text = std::get_if<TextQuery>(&request.query)) text_bytes += text->text.size();
+  for (const State& state : states_) {
+    for (const Leaf& leaf : state.leaves) {
+      if (const TextQuery* text = leaf.text()) text_bytes += text->text.size();
+    }
   }
   if (text_bytes <= kInlineTextBytes) return Encode();
   absl::Status queued =
@@ -68,49 +73,46 @@ absl::Status SearchTask::Validate() {
         .With("limit", most);
   }
   for (size_t i = 0; i < requests_.size(); ++i) {
-    const SearchRequest& request = requests_[i];
-    KITH_RETURN_IF_ERROR(At(i, ValidateSearch(request, services_->limits)));
-    absl::Status query = absl::OkStatus();
-    if (const auto* text = std::get_if<TextQuery>(&request.query)) {
-      query = ValidateText(text->text, services_->limits);
-      if (query.ok()) query = RequireEncoder(context_).status();
-      states_[i].from_text = true;
-    } else if (const auto* vector = std::get_if<VectorQuery>(&request.query)) {
-      query = InField(
-          index::ValidateVector(vector->values, context_.space.metric, context_.space.dimension),
-          "vector");
-      states_[i].query.values = vector->values;
-    } else {
-      query = ValidateDocumentId(std::get<DocumentQuery>(request.query).id, services_->limits);
+    KITH_RETURN_IF_ERROR(At(i, ValidateSearch(requests_[i], services_->limits)));
+    states_[i].leaves = LeavesOf(requests_[i].query);
+    for (const Leaf& leaf : states_[i].leaves) {
+      KITH_RETURN_IF_ERROR(At(i, ValidateLeaf(leaf, context_.space, services_->limits)));
+      if (leaf.text() == nullptr) continue;
+      KITH_RETURN_IF_ERROR(At(i, InField(RequireEncoder(context_).status(), leaf.field)));
     }
-    KITH_RETURN_IF_ERROR(At(i, InField(std::move(query), "query")));
   }
   return absl::OkStatus();
 }
 
 void SearchTask::Encode() {
   std::vector<EncodeQueue::Sequence> sequences;
+  uint64_t tokens = 0;
   for (size_t i = 0; i < requests_.size(); ++i) {
-    if (!states_[i].from_text) continue;
-    const encoder::Encoder& encoder = **context_.encoder;
-    encoder::EncodedInput input =
-        encoder.Prepare(std::get<TextQuery>(requests_[i].query).text, encoder::Role::kQuery);
-    if (input.truncated() && requests_[i].truncation == Truncation::kNever) {
-      return done_(
-          At(i, InField(TooManyTokens(input.tokens_before_truncation, encoder.info().max_tokens),
-                        "query")));
+    for (const Leaf& leaf : states_[i].leaves) {
+      if (leaf.text() == nullptr) continue;
+      const encoder::Encoder& encoder = **context_.encoder;
+      encoder::EncodedInput input = encoder.Prepare(leaf.text()->text, encoder::Role::kQuery);
+      if (input.truncated() && requests_[i].truncation == Truncation::kNever) {
+        return done_(
+            At(i, InField(TooManyTokens(input.tokens_before_truncation, encoder.info().max_tokens),
+                          leaf.field)));
+      }
+      states_[i].truncated = states_[i].truncated || input.truncated();
+      states_[i].encoded_tokens += input.token_ids.size();
+      tokens += input.token_ids.size();
+      sequences.push_back(std::move(input.token_ids));
     }
-    states_[i].truncated = input.truncated();
-    states_[i].encoded_tokens = input.token_ids.size();
-    sequences.push_back(std::move(input.token_ids));
   }
+  EndStage("prepare", {{"searches", requests_.size()}});
   if (sequences.empty()) return AwaitView();
+  const uint64_t texts = sequences.size();
   absl::Status queued = services_->encodes.Submit(
       *context_.encoder, std::move(sequences), encoder::Role::kQuery, call_,
-      [self = shared_from_this()](absl::StatusOr<std::vector<float>> rows) {
+      [self = shared_from_this(), texts, tokens](absl::StatusOr<std::vector<float>> rows) {
         if (!rows.ok()) return self->done_(rows.status());
         absl::Status placed = self->PlaceEmbeddings(*rows);
         if (!placed.ok()) return self->done_(std::move(placed));
+        self->EndStage("encode", {{"texts", texts}, {"tokens", tokens}});
         self->AwaitView();
       });
   if (!queued.ok()) done_(std::move(queued));
@@ -119,13 +121,19 @@ void SearchTask::Encode() {
 absl::Status SearchTask::PlaceEmbeddings(std::span<const float> rows) {
   const size_t dimension = context_.space.dimension;
   for (size_t i = 0; i < states_.size(); ++i) {
-    if (!states_[i].from_text) continue;
-    const std::span<const float> row = rows.first(dimension);
-    KITH_RETURN_IF_ERROR(At(i, InField(CheckEmbeddings(row, context_.space), "query")));
-    states_[i].query.values.assign(row.begin(), row.end());
-    rows = rows.subspan(dimension);
+    for (Leaf& leaf : states_[i].leaves) {
+      if (leaf.text() == nullptr) continue;
+      const std::span<const float> row = rows.first(dimension);
+      KITH_RETURN_IF_ERROR(At(i, InField(CheckEmbeddings(row, context_.space), leaf.field)));
+      leaf.vectors.values.assign(row.begin(), row.end());
+      rows = rows.subspan(dimension);
+    }
   }
   return absl::OkStatus();
+}
+
+void SearchTask::EndStage(std::string name, StageClock::Counts counts) {
+  if (explain_) clock_.End(std::move(name), {}, std::move(counts));
 }
 
 void SearchTask::AwaitView() {
@@ -138,15 +146,19 @@ void SearchTask::AwaitView() {
 
 bool SearchTask::IsQuick(const View& view) const {
   double nanoseconds = 0;
-  for (const SearchRequest& request : requests_) {
-    if (std::holds_alternative<DocumentQuery>(request.query)) return false;
+  for (size_t i = 0; i < requests_.size(); ++i) {
+    const SearchRequest& request = requests_[i];
+    const std::vector<Leaf>& leaves = states_[i].leaves;
+    const auto reads = [](const Leaf& leaf) { return leaf.document() != nullptr; };
+    if (std::any_of(leaves.begin(), leaves.end(), reads)) return false;
     if (request.limit + request.offset > kInlineHits) return false;
-    nanoseconds += EstimateNanoseconds(view, request);
+    nanoseconds += EstimateNanoseconds(view, request, leaves);
   }
   return nanoseconds < kInlineNanoseconds;
 }
 
 void SearchTask::Search() {
+  if (at_least_) EndStage("await_commit");
   std::shared_ptr<const View> view = shard_->view();
   const storage::Reader reader(view->snapshot);
   if (IsQuick(*view)) {
@@ -156,43 +168,44 @@ void SearchTask::Search() {
   absl::Status queued = services_->reads.Submit(
       call_, [self = shared_from_this(), view, reader](absl::Status status) {
         if (!status.ok()) return self->done_(std::move(status));
+        self->EndStage("queue");
         self->done_(self->Run(*view, reader));
       });
   if (!queued.ok()) done_(std::move(queued));
 }
 
 void SearchTask::Sample(const SearchRequest& request, const SearchAnswer& answer,
-                        const QueryVectors& query) const {
-  // Only what a target decided, and nothing that leaves rows out.
-  if (answer.strategy != Strategy::kGraph || request.ef || request.group_by_document ||
-      !query.exclude.empty() || !shard_->sampler().Wants()) {
+                        std::span<const Leaf> leaves) const {
+  // Only what a target decided, for one vector, and nothing that leaves rows out.
+  const bool plain = std::holds_alternative<TextQuery>(request.query) ||
+                     std::holds_alternative<VectorQuery>(request.query);
+  if (!plain || answer.strategy != Strategy::kGraph || request.ef || request.diversify ||
+      request.group_by.kind != GroupBy::Kind::kPassage || !shard_->sampler().Wants()) {
     return;
   }
-  shard_->sampler().Take({query.values, static_cast<uint32_t>(request.limit + request.offset),
+  shard_->sampler().Take({leaves.front().vectors.values,
+                          static_cast<uint32_t>(request.limit + request.offset),
                           request.target_recall.value_or(kDefaultTargetRecall)});
 }
 
 absl::StatusOr<std::vector<SearchAnswer>> SearchTask::Run(const View& view,
                                                           const storage::Reader& reader) const {
+  const SearchContext context = {
+      view, reader, &services_->hits, shard_->identity(), shard_->sampler().boost(), *call_};
   std::vector<SearchAnswer> answers;
   for (size_t i = 0; i < requests_.size(); ++i) {
-    QueryVectors of_document;
-    const QueryVectors* query = &states_[i].query;
-    if (const auto* document = std::get_if<DocumentQuery>(&requests_[i].query)) {
-      auto vectors = VectorsOfDocument(reader, shard_->identity(), document->id);
-      if (!vectors.ok()) return At(i, vectors.status());
-      of_document = *std::move(vectors);
-      query = &of_document;
-    }
-    auto answer = RunSearch(view, reader, &services_->hits, shard_->identity(), requests_[i], *query,
-                            shard_->sampler().boost(), *call_);
+    const std::vector<Leaf>& leaves = states_[i].leaves;
+    // Of the searches before it in the batch a search knows how long it waited for them.
+    StageClock own = clock_;
+    if (i > 0) own.End("batch", "the searches before this one", {{"searches", i}});
+    auto answer = RunSearch(context, requests_[i], leaves, requests_[i].explain ? &own : nullptr);
     if (!answer.ok()) {
       return At(i, shard_->indexer().AfterFailure(view, answer.status()));
     }
     answer->encoded_tokens = states_[i].encoded_tokens;
     answer->query_truncated = states_[i].truncated;
     answer->token = shard_->TokenOf(view);
-    Sample(requests_[i], *answer, *query);
+    Sample(requests_[i], *answer, leaves);
     answers.push_back(*std::move(answer));
   }
   return answers;

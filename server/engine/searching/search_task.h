@@ -6,18 +6,22 @@
 // Each step begins where the one before ended. Searches that are cheaper than a hand-off, and whose
 // texts lie in the cache, run where they arrive; the rest runs on the executor `reads`.
 
-#ifndef KITH_SERVER_ENGINE_SEARCH_TASK_H_
-#define KITH_SERVER_ENGINE_SEARCH_TASK_H_
+#ifndef KITH_SERVER_ENGINE_SEARCHING_SEARCH_TASK_H_
+#define KITH_SERVER_ENGINE_SEARCHING_SEARCH_TASK_H_
 
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "kith/base/call.h"
 #include "server/engine/in_flight.h"
 #include "server/engine/preparer.h"
 #include "server/engine/search.h"
-#include "server/engine/search_run.h"
+#include "server/engine/searching/leaves.h"
+#include "server/engine/searching/search_run.h"
+#include "server/engine/searching/stage_clock.h"
 #include "server/engine/shard.h"
 
 namespace kith::engine {
@@ -33,8 +37,7 @@ class SearchTask : public std::enable_shared_from_this<SearchTask> {
  private:
   // What the task knows of one request beside the request.
   struct State {
-    QueryVectors query;
-    bool from_text = false;
+    std::vector<Leaf> leaves;
     uint64_t encoded_tokens = 0;
     bool truncated = false;
   };
@@ -46,10 +49,12 @@ class SearchTask : public std::enable_shared_from_this<SearchTask> {
   void Search();
   // Has the search checked against an exact one, now and then.
   void Sample(const SearchRequest& request, const SearchAnswer& answer,
-              const QueryVectors& query) const;
+              std::span<const Leaf> leaves) const;
   bool IsQuick(const View& view) const;
   absl::StatusOr<std::vector<SearchAnswer>> Run(const View& view,
                                                 const storage::Reader& reader) const;
+  // Ends a stage of all requests, if anybody wants to know.
+  void EndStage(std::string name, StageClock::Counts counts = {});
   // `status` as an error of request `i`.
   absl::Status At(size_t i, absl::Status status) const;
 
@@ -61,9 +66,12 @@ class SearchTask : public std::enable_shared_from_this<SearchTask> {
   const std::shared_ptr<const Call> call_;
   const SearchDone done_;
   const InFlight::Ticket ticket_;
-  std::vector<State> states_;  // one a request; handed from step to step
+  const bool explain_;  // any of the requests
+  // Handed from step to step.
+  std::vector<State> states_;  // one a request
+  StageClock clock_;           // of what the batch does together
 };
 
 }  // namespace kith::engine
 
-#endif  // KITH_SERVER_ENGINE_SEARCH_TASK_H_
+#endif  // KITH_SERVER_ENGINE_SEARCHING_SEARCH_TASK_H_

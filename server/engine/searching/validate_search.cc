@@ -1,0 +1,101 @@
+#include "server/engine/searching/validate_search.h"
+
+#include <cmath>
+#include <cstddef>
+
+#include "kith/base/error.h"
+#include "kith/base/status_macros.h"
+#include "server/engine/validate.h"
+
+namespace kith::engine {
+namespace {
+
+absl::Status OutOfRange(const char* field, int64_t value, const char* rule, int64_t limit) {
+  return InvalidArgument(reason::kLimitOutOfRange, "{}: {} given, must be {} {}", field, value,
+                         rule, limit)
+      .Field(field)
+      .With("limit", limit);
+}
+
+absl::Status ValidatePage(const SearchRequest& request, const Limits& limits) {
+  const auto results = static_cast<int64_t>(limits.results);
+  if (request.limit < 1 || request.limit > results) {
+    return OutOfRange("limit", request.limit, "from 1 to", results);
+  }
+  if (request.offset < 0) return OutOfRange("offset", request.offset, "at least", 0);
+  if (request.offset > results - request.limit) {
+    return OutOfRange("offset", request.offset, "with limit at most", results);
+  }
+  const auto passages = static_cast<int64_t>(limits.group_passages);
+  if (request.passages_per_group < 1 || request.passages_per_group > passages) {
+    return OutOfRange("passages_per_group", request.passages_per_group, "from 1 to", passages);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateSelector(const SearchSelector& select, const Limits& limits) {
+  if (select.fields.size() > limits.metadata_keys) {
+    return OutOfRange("select.fields", static_cast<int64_t>(select.fields.size()), "at most",
+                      static_cast<int64_t>(limits.metadata_keys));
+  }
+  return absl::OkStatus();
+}
+
+// Comparisons are written so that NaN is refused, too.
+absl::Status ValidateShape(const SearchRequest& request) {
+  if (request.score_min && !std::isfinite(*request.score_min)) {
+    return InvalidArgument(reason::kInvalidRequest, "score_min: {} given, must be finite",
+                           *request.score_min)
+        .Field("score_min");
+  }
+  if (!request.diversify) return absl::OkStatus();
+  const Diversify& diversify = *request.diversify;
+  if (!(diversify.lambda >= 0 && diversify.lambda <= 1)) {
+    return InvalidArgument(reason::kLimitOutOfRange,
+                           "diversify.lambda: {} given, must be from 0 to 1", diversify.lambda)
+        .Field("diversify.lambda")
+        .With("limit", 1);
+  }
+  if (diversify.pool > kDiversifyPoolMax) {
+    return OutOfRange("diversify.pool", diversify.pool, "at most", kDiversifyPoolMax);
+  }
+  if (diversify.pool < request.offset + request.limit) {
+    return OutOfRange("diversify.pool", diversify.pool, "at least limit and offset together,",
+                      request.offset + request.limit);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateQuery(const Query& query) {
+  const auto* recommend = std::get_if<RecommendQuery>(&query);
+  if (recommend == nullptr) return absl::OkStatus();
+  if (recommend->positive.empty()) {
+    return InvalidArgument(reason::kInvalidRequest, "query.recommend.positive: at least 1 example")
+        .Field("query.recommend.positive");
+  }
+  const size_t examples = recommend->positive.size() + recommend->negative.size();
+  if (examples > kExamplesMax) {
+    return OutOfRange("query.recommend", static_cast<int64_t>(examples), "examples, at most",
+                      kExamplesMax);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ValidateSearch(const SearchRequest& request, const Limits& limits) {
+  KITH_RETURN_IF_ERROR(ValidatePage(request, limits));
+  KITH_RETURN_IF_ERROR(ValidateSelector(request.select, limits));
+  KITH_RETURN_IF_ERROR(ValidateShape(request));
+  KITH_RETURN_IF_ERROR(ValidateQuery(request.query));
+  const int tunings = request.exact + request.target_recall.has_value() + request.ef.has_value();
+  if (tunings > 1) {
+    return InvalidArgument(reason::kInvalidRequest,
+                           "tuning: exact, target_recall and ef exclude each other, {} are given",
+                           tunings)
+        .Field("tuning");
+  }
+  return ValidateTuning(request.target_recall, request.ef);
+}
+
+}  // namespace kith::engine
