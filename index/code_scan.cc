@@ -30,10 +30,11 @@ constexpr size_t kMinCandidates = 8192;
 
 }  // namespace
 
-absl::Status CodeScan::Run(const IndexView& view, const SearchParams& params,
-                           const QuerySet& queries, const Call& call, TopK<Hit>& best,
-                           SearchResult& result) {
-  view_ = &view;
+absl::Status CodeScan::Run(const IndexOptions& options, std::span<const SegmentView> segments,
+                           const SearchParams& params, const QuerySet& queries, const Call& call,
+                           TopK<Hit>& best, SearchResult& result) {
+  kernels_ = options.kernels;
+  segments_ = segments;
   params_ = &params;
   queries_ = &queries;
   call_ = &call;
@@ -44,7 +45,7 @@ absl::Status CodeScan::Run(const IndexView& view, const SearchParams& params,
   group_open_ = false;
   products_.resize(queries.queries().size() * kBlockRows);
   candidates_.clear();
-  switch (view.options().metric) {
+  switch (options.metric) {
     case Metric::kCosine:
       return Scan<LinearBounds<Metric::kCosine>>();
     case Metric::kDot:
@@ -59,10 +60,9 @@ template <typename ScoreBounds>
 absl::Status CodeScan::Scan() {
   const std::span<const Query> queries = queries_->queries();
   const std::vector<ScoreBounds> bounds(queries.begin(), queries.end());
-  const std::span<const SegmentView> segments = view_->segments();
   uint32_t unchecked = kRowsPerCheck;
-  for (uint32_t s = 0; s < segments.size(); ++s) {
-    const SegmentView& segment = segments[s];
+  for (uint32_t s = 0; s < segments_.size(); ++s) {
+    const SegmentView& segment = segments_[s];
     if (segment.growing == nullptr) continue;
     for (uint32_t first = 0; first < segment.visible;) {
       if (unchecked >= kRowsPerCheck) {
@@ -87,11 +87,10 @@ absl::Status CodeScan::Scan() {
 template <typename ScoreBounds>
 void CodeScan::ScanRun(std::span<const ScoreBounds> bounds, uint32_t segment,
                        const GrowingSegment::Run& run) {
-  const SegmentView& view = view_->segments()[segment];
+  const SegmentView& view = segments_[segment];
   for (size_t q = 0; q < bounds.size(); ++q) {
-    view_->options().kernels->dot_codes(queries_->queries()[q].codes, run.codes,
-                                        view.growing->code_stride(), run.count,
-                                        products_.data() + q * kBlockRows);
+    kernels_->dot_codes(queries_->queries()[q].codes, run.codes, view.growing->code_stride(),
+                        run.count, products_.data() + q * kBlockRows);
   }
   const RowFilter filter(view, params_->exclude);
   double limit = ScoreBounds::Limit(Floor());
@@ -194,7 +193,7 @@ void CodeScan::RescoreGroup(const Group& group) {
   for (uint32_t i = group.begin; i < group.end; ++i) {
     const Candidate& candidate = candidates_[i];
     if (candidate.upper < std::max(best_->floor(), hit.score)) continue;
-    const GrowingSegment& segment = *view_->segments()[candidate.segment].growing;
+    const GrowingSegment& segment = *segments_[candidate.segment].growing;
     const RowInfo& info = segment.Info(candidate.slot);
     const float score = queries_->Score(segment.Exact(candidate.slot), info.norm);
     ++result_->rows_rescored;

@@ -20,10 +20,12 @@ namespace kith::index {
 
 class CodeScan {
  public:
-  // Fills in result.rows_scanned and rows_rescored, and pushes what it finds into `best`, which was
-  // reset to k. Everything is borrowed for the call.
-  absl::Status Run(const IndexView& view, const SearchParams& params, const QuerySet& queries,
-                   const Call& call, TopK<Hit>& best, SearchResult& result);
+  // Scans the growing ones of `segments`, which are in the order of a view's. Adds to
+  // result.rows_scanned and rows_rescored, and pushes what it finds into `best`, which was reset to
+  // k. Everything is borrowed for the call.
+  absl::Status Run(const IndexOptions& options, std::span<const SegmentView> segments,
+                   const SearchParams& params, const QuerySet& queries, const Call& call,
+                   TopK<Hit>& best, SearchResult& result);
 
  private:
   // A row that can still be among the best.
@@ -58,7 +60,8 @@ class CodeScan {
   void RescoreGroup(const Group& group);
 
   // Of the search under way.
-  const IndexView* view_ = nullptr;
+  const Kernels* kernels_ = nullptr;
+  std::span<const SegmentView> segments_;
   const SearchParams* params_ = nullptr;
   const QuerySet* queries_ = nullptr;
   const Call* call_ = nullptr;

@@ -13,14 +13,8 @@
 namespace kith::index {
 namespace {
 
-using Point = RecallCurve::Point;
-using Points = RecallCurve::Points;
-
 constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr size_t kFactors = RecallCurve::kCapFactors.size();
-
-// What is promised of a point: one standard error below what was measured.
-double Promised(const Point& point) { return double{point.recall} - point.error; }
 
 // Misses shrink about as a power of the pool, so that this is about linear in log(ef).
 double Nines(double recall) { return -std::log(1.0001 - recall); }
@@ -65,18 +59,20 @@ uint32_t RecallCurve::CapOf(size_t factor, uint32_t k, uint32_t pool) {
   return std::max(k, ToCount(std::min<double>(cap, pool), UINT32_MAX));
 }
 
-RecallCurve::LeastPool RecallCurve::LeastWalk(double target, size_t rank, size_t factor) const {
+RecallCurve::LeastPool RecallCurve::LeastWalk(const Promise& promise, size_t rank,
+                                              size_t factor) const {
   const std::vector<Walk>& walks = data_.walks;
   const auto reaches = [&](const Walk& walk) {
-    return Promised(walk.points[rank][factor]) >= target;
+    return promise.Of(walk.points[rank][factor]) >= promise.recall;
   };
   const auto first = std::find_if(walks.begin(), walks.end(), reaches);
   if (first == walks.end()) return {kNever, 0};
   const Point& point = first->points[rank][factor];
   if (first == walks.begin()) return {double{1} * first->ef, point.rescored};
   const auto before = first - 1;
-  const double log_ef = Between(Nines(target), Nines(Promised(before->points[rank][factor])),
-                                std::log(before->ef), Nines(Promised(point)), std::log(first->ef));
+  const double log_ef =
+      Between(Nines(promise.recall), Nines(promise.Of(before->points[rank][factor])),
+              std::log(before->ef), Nines(promise.Of(point)), std::log(first->ef));
   return {std::exp(log_ef), point.rescored};
 }
 
@@ -92,36 +88,39 @@ double RecallCurve::DistancesAt(double ef) const {
   return Between(ef, before->ef, before->distances, after->ef, after->distances);
 }
 
-SegmentPlan RecallCurve::PlanFor(double target_recall, uint32_t k, double boost) const {
+SegmentPlan RecallCurve::PlanFor(double target_recall, uint32_t k, double boost,
+                                 double share) const {
   SegmentPlan best;
   if (target_recall >= 1 || data_.samples == 0 || k >= data_.rows) return best;
   double least = double{1} * data_.rows * data_.rescore_ns;
   const RankOf rank(k);
+  const double wider = std::max(1.0, boost);
+  const Promise promise = {target_recall, std::sqrt(share)};
   for (size_t factor = 0; factor < kFactors; ++factor) {
-    const LeastPool lower = LeastWalk(target_recall, rank.lower, factor);
-    const LeastPool upper = LeastWalk(target_recall, rank.upper, factor);
+    const LeastPool lower = LeastWalk(promise, rank.lower, factor);
+    const LeastPool upper = LeastWalk(promise, rank.upper, factor);
     if (lower.ef != kNever && upper.ef != kNever) {
       const double ef = std::max<double>(k, rank.Of(lower.ef, upper.ef) * boost);
       const double rescored = rank.Of(std::max(lower.rescored, 1.0), std::max(upper.rescored, 1.0));
-      const double cost = DistancesAt(ef) * data_.walk_ns + boost * rescored * data_.rescore_ns;
+      const double cost = DistancesAt(ef) * data_.walk_ns + wider * rescored * data_.rescore_ns;
       if (ef <= kMaxEf && cost < least) {
         least = cost;
         const uint32_t pool = ToCount(ef, kMaxEf);
         best = {SegmentPlan::Way::kWalk, pool,
-                std::min(pool, ToCount(boost * CapOf(factor, k, pool), kMaxEf))};
+                std::min(pool, ToCount(wider * CapOf(factor, k, pool), kMaxEf))};
       }
     }
     const Point& scan_lower = data_.scan[rank.lower][factor];
     const Point& scan_upper = data_.scan[rank.upper][factor];
-    if (std::min(Promised(scan_lower), Promised(scan_upper)) >= target_recall) {
+    if (std::min(promise.Of(scan_lower), promise.Of(scan_upper)) >= target_recall) {
       const double rescored =
           rank.Of(std::max(scan_lower.rescored, 1.0f), std::max(scan_upper.rescored, 1.0f));
       const double cost =
-          double{1} * data_.rows * data_.scan_ns + boost * rescored * data_.rescore_ns;
+          double{1} * data_.rows * data_.scan_ns + wider * rescored * data_.rescore_ns;
       if (cost < least) {
         least = cost;
         const uint32_t cap = CapOf(factor, k, ToCount(kMaxScanCap * rank.scale, UINT32_MAX));
-        best = {SegmentPlan::Way::kCodeScan, 0, ToCount(boost * cap, UINT32_MAX)};
+        best = {SegmentPlan::Way::kCodeScan, 0, ToCount(wider * cap, UINT32_MAX)};
       }
     }
   }

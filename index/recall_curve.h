@@ -76,8 +76,10 @@ class RecallCurve {
   static uint32_t CapOf(size_t factor, uint32_t k, uint32_t pool);
 
   // The cheapest way, by the costs measured, that finds `target_recall` of the k best; kExact when
-  // none was measured that does. `boost` >= 1 widens pool and cap.
-  SegmentPlan PlanFor(double target_recall, uint32_t k, double boost) const;
+  // none was measured that does. `boost` widens the pool, below 1 it
+  // narrows it. `share` is that of the answer
+  // which is expected of this segment: the errors of several segments' measures even out.
+  SegmentPlan PlanFor(double target_recall, uint32_t k, double boost, double share = 1) const;
 
   // Distances after which a walk is worse than a scan of everything.
   uint64_t WalkLimit() const;
@@ -89,12 +91,18 @@ class RecallCurve {
   static absl::StatusOr<RecallCurve> Parse(std::span<const std::byte> bytes);
 
  private:
+  // What a point has to promise: its recall less so many standard errors.
+  struct Promise {
+    double recall;
+    double errors;
+    double Of(const Point& point) const { return double{point.recall} - errors * point.error; }
+  };
   struct LeastPool {
     double ef = 0;  // infinite: none
     double rescored = 0;
   };
   // The least pool that keeps the promise at a measured rank, with that cap.
-  LeastPool LeastWalk(double target, size_t rank, size_t factor) const;
+  LeastPool LeastWalk(const Promise& promise, size_t rank, size_t factor) const;
   double DistancesAt(double ef) const;
 
   Data data_;

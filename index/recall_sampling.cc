@@ -36,8 +36,9 @@ constexpr uint32_t kSamplesAtOnce = 8;  // that look at a row while it is in the
 constexpr uint32_t kRowsPerCheck = 1024;
 // The truth is taken from the scan's candidates when all of it is in this share of them.
 constexpr uint32_t kSureShare = 4;
-constexpr uint32_t kPools[] = {10,  14,  20,  28,  40,  56,   80,   112, 160,
-                               224, 320, 448, 640, 896, 1280, 1792, 2560};
+// The least are for segments that are asked for two or three rows (rank_share.h).
+constexpr uint32_t kPools[] = {3,   5,   7,   10,  14,  20,  28,  40,   56,   80,
+                               112, 160, 224, 320, 448, 640, 896, 1280, 1792, 2560};
 // A walk of so many times a scan's cost is of no use to anybody.
 constexpr double kUselessCost = 1.5;
 constexpr float kEnough = 0.9995f;

@@ -57,7 +57,7 @@ AllowedSlots::AllowedSlots(const SegmentView& segment, std::span<const OrdinalRa
 }
 
 absl::Status SealedSearch::FindRows(const SegmentView& segment, const SearchParams& params,
-                                    uint32_t k, const QuerySet& queries, const Call& call,
+                                    RankShare asked, const QuerySet& queries, const Call& call,
                                     TopK<Hit>& best, SearchResult& result) {
   segment_ = &segment;
   parts_ = &segment.sealed->parts();
@@ -67,18 +67,25 @@ absl::Status SealedSearch::FindRows(const SegmentView& segment, const SearchPara
   result_ = &result;
   const AllowedSlots allowed(segment, params.exclude);
   if (allowed.count() == 0) return absl::OkStatus();
-  const SegmentPlan plan = PlanFor(params, k, allowed.count());
+  const SegmentPlan plan = PlanFor(params, asked, allowed.count());
   if (plan.way == SegmentPlan::Way::kExact) {
     return ExactScan(false, params.exclude, queries, best).Add(segment, call, result);
   }
-  return queries.queries().size() == 1 ? FindForOne(plan, k, allowed, best)
-                                       : FindForMany(plan, k, allowed, best);
+  return queries.queries().size() == 1 ? FindForOne(plan, asked.most, allowed, best)
+                                       : FindForMany(plan, asked.most, allowed, best);
 }
 
-SegmentPlan SealedSearch::PlanFor(const SearchParams& params, uint32_t k, uint32_t matches) const {
-  if (params.exact || k >= matches) return {};
-  if (params.ef == 0) return parts_->curve.PlanFor(params.target_recall, k, params.ef_boost);
-  const uint32_t ef = std::max(params.ef, k);
+SegmentPlan SealedSearch::PlanFor(const SearchParams& params, RankShare asked,
+                                  uint32_t matches) const {
+  if (params.exact || asked.most >= matches) return {};
+  if (params.ef == 0) {
+    SegmentPlan plan =
+        parts_->curve.PlanFor(params.target_recall, asked.expected, params.ef_boost, asked.share);
+    plan.ef = std::max(plan.ef, asked.most);
+    plan.cap = std::max(plan.cap, asked.most);
+    return plan;
+  }
+  const uint32_t ef = std::max(params.ef, asked.most);
   if (ef > kMaxEf) return {};
   return {SegmentPlan::Way::kWalk, ef, ef};
 }
@@ -156,8 +163,8 @@ absl::Status SealedSearch::FindDocuments(const SegmentView& segment, const Searc
   TopK<Hit> best;
   for (uint64_t m = 2 * uint64_t{params.k}; m <= most;) {
     best.Reset(m);
-    KITH_RETURN_IF_ERROR(
-        FindRows(segment, params, static_cast<uint32_t>(m), queries, call, best, result));
+    KITH_RETURN_IF_ERROR(FindRows(segment, params, WholeRank(static_cast<uint32_t>(m)), queries,
+                                  call, best, result));
     std::vector<Hit> rows = best.Take();
     KeepBestOfDocuments(rows);
     if (rows.size() >= params.k) {

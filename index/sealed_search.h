@@ -13,6 +13,7 @@
 #include "index/graph/graph_walk.h"
 #include "index/index_view.h"
 #include "index/query.h"
+#include "index/rank_share.h"
 #include "index/recall_curve.h"
 #include "index/search.h"
 #include "index/top_k.h"
@@ -48,10 +49,10 @@ class AllowedSlots {
 
 class SealedSearch {
  public:
-  // Pushes at least the min(k, matches) rows that the segment adds to `best`, which was reset to k
-  // and may hold rows of other segments. Counts its costs in `result`. Rows, whatever
+  // Pushes at least min(asked.most, matches) rows to `best`, as far as they are better than what it
+  // holds already of other segments. Counts its costs in `result`. Rows, whatever
   // params.group_by_document says.
-  absl::Status FindRows(const SegmentView& segment, const SearchParams& params, uint32_t k,
+  absl::Status FindRows(const SegmentView& segment, const SearchParams& params, RankShare asked,
                         const QuerySet& queries, const Call& call, TopK<Hit>& best,
                         SearchResult& result);
 
@@ -61,7 +62,7 @@ class SealedSearch {
                              SearchResult& result);
 
  private:
-  SegmentPlan PlanFor(const SearchParams& params, uint32_t k, uint32_t matches) const;
+  SegmentPlan PlanFor(const SearchParams& params, RankShare asked, uint32_t matches) const;
   absl::Status FindCandidates(const SegmentPlan& plan, const CodeQuery& query, uint32_t k,
                               const AllowedSlots& allowed);
   absl::Status Walk(const SegmentPlan& plan, const CodeQuery& query, const AllowedSlots& allowed);

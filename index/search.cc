@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "index/code_scan.h"
 #include "index/exact_scan.h"
 #include "index/hit_groups.h"
 #include "index/query.h"
-#include "index/sealed_search.h"
-#include "index/top_k.h"
+#include "index/row_search.h"
+#include "index/search_buffers.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 
@@ -33,22 +32,15 @@ absl::Status CheckParams(const SearchParams& params) {
                            params.target_recall)
         .Field("target_recall");
   }
-  if (!(params.ef_boost >= 1 && params.ef_boost <= kMaxEf)) {
-    return InvalidArgument(reason::kLimitOutOfRange, "ef_boost must be in 1..{}, got {}", kMaxEf,
-                           params.ef_boost)
+  if (!(params.ef_boost >= kMinEfBoost && params.ef_boost <= kMaxEf)) {
+    return InvalidArgument(reason::kLimitOutOfRange, "ef_boost must be in {}..{}, got {}",
+                           kMinEfBoost, kMaxEf, params.ef_boost)
         .Field("ef_boost");
   }
   return absl::OkStatus();
 }
 
 }  // namespace
-
-struct SearchScratch::Buffers {
-  QuerySet queries;
-  TopK<Hit> best;
-  CodeScan code_scan;
-  SealedSearch sealed;
-};
 
 SearchScratch::SearchScratch() : buffers_(std::make_unique<Buffers>()) {}
 SearchScratch::~SearchScratch() = default;
@@ -57,9 +49,10 @@ SearchScratch& SearchScratch::operator=(SearchScratch&&) noexcept = default;
 
 namespace {
 
-absl::Status SearchExact(const IndexView& view, const SearchParams& params, const Call& call,
-                         SearchScratch::Buffers& buffers, SearchResult& result) {
-  ExactScan scan(params.group_by_document, params.exclude, buffers.queries, buffers.best);
+// Documents, exactly: one scan of all, since a document may lie in two segments.
+absl::Status ScanDocuments(const IndexView& view, const SearchParams& params, const Call& call,
+                           SearchScratch::Buffers& buffers, SearchResult& result) {
+  ExactScan scan(true, params.exclude, buffers.queries, buffers.best);
   for (const SegmentView& segment : view.segments()) {
     KITH_RETURN_IF_ERROR(scan.Add(segment, call, result));
   }
@@ -68,26 +61,11 @@ absl::Status SearchExact(const IndexView& view, const SearchParams& params, cons
   return absl::OkStatus();
 }
 
-// Sealed segments first: what they find lets the scan of growing ones drop more rows by their
-// codes.
-absl::Status SearchRows(const IndexView& view, const SearchParams& params, const Call& call,
-                        SearchScratch::Buffers& buffers, SearchResult& result) {
-  for (const SegmentView& segment : view.segments()) {
-    if (segment.sealed == nullptr) continue;
-    KITH_RETURN_IF_ERROR(buffers.sealed.FindRows(segment, params, params.k, buffers.queries, call,
-                                                 buffers.best, result));
-  }
-  KITH_RETURN_IF_ERROR(
-      buffers.code_scan.Run(view, params, buffers.queries, call, buffers.best, result));
-  result.hits = buffers.best.Take();
-  return absl::OkStatus();
-}
-
 // A document may lie in several segments, so that each part gives its k best and they are joined.
 absl::Status SearchDocuments(const IndexView& view, const SearchParams& params, const Call& call,
                              SearchScratch::Buffers& buffers, SearchResult& result) {
-  KITH_RETURN_IF_ERROR(
-      buffers.code_scan.Run(view, params, buffers.queries, call, buffers.best, result));
+  KITH_RETURN_IF_ERROR(buffers.code_scan.Run(view.options(), view.segments(), params,
+                                             buffers.queries, call, buffers.best, result));
   std::vector<Hit> hits = buffers.best.Take();
   for (const SegmentView& segment : view.segments()) {
     if (segment.sealed == nullptr) continue;
@@ -104,15 +82,17 @@ absl::Status SearchDocuments(const IndexView& view, const SearchParams& params, 
 }  // namespace
 
 absl::StatusOr<SearchResult> Search(const IndexView& view, const SearchParams& params,
-                                    const Call& call, SearchScratch& scratch) {
+                                    const Call& call, SearchScratch& scratch, Spread* spread) {
   SearchScratch::Buffers& buffers = scratch.buffers();
   KITH_RETURN_IF_ERROR(buffers.queries.Prepare(view.options(), params.queries));
   KITH_RETURN_IF_ERROR(CheckParams(params));
-  buffers.best.Reset(params.k);
   SearchResult result;
-  const auto search = params.exact               ? SearchExact
-                      : params.group_by_document ? SearchDocuments
-                                                 : SearchRows;
+  if (!params.group_by_document) {
+    KITH_RETURN_IF_ERROR(RowSearch(view, params, call, buffers, spread).Run(result));
+    return result;
+  }
+  buffers.best.Reset(params.k);
+  const auto search = params.exact ? ScanDocuments : SearchDocuments;
   KITH_RETURN_IF_ERROR(search(view, params, call, buffers, result));
   return result;
 }

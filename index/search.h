@@ -8,10 +8,11 @@
 // rows that can still be among the k best are scored again on the exact vectors, and so the answer
 // is the same as that of `exact`, at about a fourth of the bytes read.
 //
-// Sealed segments are asked for a recall: each has measured at sealing what a walk of its graph
-// finds, and takes the cheapest way that keeps the promise, which may be a scan of its codes. The
-// best candidates are scored again on the exact vectors, so that a score is always the same as that
-// of `exact`; only which rows are found is approximate.
+// Sealed segments are asked for a recall, each for as many of the k best as it is likely to hold:
+// each has measured at sealing what a walk of its graph finds, and takes the cheapest way that
+// keeps the promise, which may be a scan of its codes. The best candidates are scored again on the
+// exact vectors, so that a score is always the same as that of `exact`; only which rows are found
+// is approximate.
 
 #ifndef KITH_INDEX_SEARCH_H_
 #define KITH_INDEX_SEARCH_H_
@@ -24,11 +25,13 @@
 
 #include "absl/status/statusor.h"
 #include "index/index_view.h"
+#include "index/spread.h"
 #include "kith/base/call.h"
 
 namespace kith::index {
 
 inline constexpr uint32_t kMaxEf = 16384;
+inline constexpr double kMinEfBoost = 0.25;
 
 struct SearchParams {
   // One or more query vectors, end to end: [count][dimension]. With several each asks, and a row's
@@ -38,7 +41,7 @@ struct SearchParams {
   bool exact = false;           // scan the exact vectors, all of them
   double target_recall = 0.95;  // (0, 1]; the share of the k best to find; 1: as exact
   uint32_t ef = 0;      // <= kMaxEf: the pool of each graph walk; 0: whatever target_recall needs
-  double ef_boost = 1;  // >= 1: widens what target_recall gives (live sampler)
+  double ef_boost = 1;  // >= kMinEfBoost: widens or narrows the walks of target_recall (sampler)
   bool group_by_document = false;              // k documents, each by its best passage
   std::span<const OrdinalRange> exclude = {};  // rows that are not wanted; a handful of ranges
 };
@@ -82,8 +85,12 @@ class SearchScratch {
 // any more. DATA_LOSS (CORRUPTION) when it meets a damaged block of a sealed segment, which is
 // flagged. The memory used does not grow with the rows but for a visited mark each: O(k + ef), and
 // the passages of one document.
+//
+// `spread`, where there is one, runs the segments' parts of a search for rows side by side; the
+// answer is the same but for what walks find by chance. Searches for documents do not use it.
 absl::StatusOr<SearchResult> Search(const IndexView& view, const SearchParams& params,
-                                    const Call& call, SearchScratch& scratch);
+                                    const Call& call, SearchScratch& scratch,
+                                    Spread* spread = nullptr);
 
 // The exact scores of given rows, in the order given; nullopt for ordinals that the view does not
 // show. Equal to what Search says of the same rows. Checks queries as Search does.

@@ -19,15 +19,18 @@ inline constexpr float kLowestScore = -std::numeric_limits<float>::infinity();
 template <typename T>
 class TopK {
  public:
-  void Reset(size_t k) {
+  // Nothing below `least` is wanted.
+  void Reset(size_t k, float least = kLowestScore) {
     k_ = k;
+    least_ = least;
     heap_.clear();
   }
 
   // The score under which nothing is taken any more; a tie with it may still be.
-  float floor() const { return heap_.size() < k_ ? kLowestScore : heap_.front().score; }
+  float floor() const { return heap_.size() < k_ ? least_ : heap_.front().score; }
 
   void Push(const T& item) {
+    if (item.score < least_) return;
     if (heap_.size() == k_) {
       if (!Better(item, heap_.front())) return;
       std::pop_heap(heap_.begin(), heap_.end(), Better);
@@ -50,6 +53,7 @@ class TopK {
   }
 
   size_t k_ = 0;
+  float least_ = kLowestScore;
   std::vector<T> heap_;  // the worst in front
 };
 

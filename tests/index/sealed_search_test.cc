@@ -237,6 +237,60 @@ TEST_P(SealedSearchTest, ThePromisedRecallIsKeptOverSealedMergedAndGrowingSegmen
   EXPECT_GE(MeanRecall(twins, data, {.k = 10, .target_recall = 0.8, .ef_boost = 30}, 60), 0.98);
 }
 
+TEST_P(SealedSearchTest, ManySegmentsFindWhatIsPromisedForLessThanEachOfThemWould) {
+  constexpr uint32_t kDimension = 48;
+  Clusters data(kDimension, 60, kSeed);
+  Twins twins(GetParam(), kDimension);
+  for (int segment = 0; segment < 8; ++segment) {
+    for (int i = 0; i < 1500; ++i) twins.Add(0, data.Next());
+    twins.SealLast({.ef_construction = kQuick, .threads = 2});
+  }
+  const IndexView view = twins.sealed();
+  for (const double target : {0.6, 0.9}) {
+    const SearchParams promise = {.k = 10, .target_recall = target};
+    EXPECT_GE(MeanRecall(twins, data, promise, 60), target - 0.025);
+    if (HasFatalFailure()) return;
+    SearchScratch scratch;
+    double together = 0;
+    double apart = 0;
+    for (int i = 0; i < 60; ++i) {
+      SearchParams params = promise;
+      const Vector query = data.Next();
+      params.queries = query;
+      const auto of_all = Search(view, params, Call::Background(), scratch);
+      ASSERT_TRUE(of_all.ok()) << of_all.status();
+      together += static_cast<double>(of_all->rows_rescored);
+      for (const SegmentView& segment : view.segments()) {
+        const IndexView alone(view.options(), {segment}, 0);
+        apart +=
+            static_cast<double>(Search(alone, params, Call::Background(), scratch)->rows_rescored);
+      }
+    }
+    EXPECT_LT(together, 0.7 * apart) << target;
+  }
+}
+
+TEST_P(SealedSearchTest, ASegmentThatHoldsAllOfTheBestGivesThem) {
+  constexpr uint32_t kDimension = 32;
+  Twins twins(GetParam(), kDimension);
+  std::vector<Clusters> kinds;
+  for (uint64_t kind = 0; kind < 6; ++kind) kinds.emplace_back(kDimension, 8, kSeed + kind);
+  for (Clusters& kind : kinds) {
+    for (int i = 0; i < 1500; ++i) twins.Add(0, kind.Next());
+    twins.SealLast({.ef_construction = kQuick, .threads = 2});
+  }
+  for (const uint32_t k : {10u, 100u}) {
+    for (const double target : {0.8, 0.95}) {
+      double recall = 0;
+      for (Clusters& kind : kinds) {
+        recall += MeanRecall(twins, kind, {.k = k, .target_recall = target}, 20) / 6;
+        if (HasFatalFailure()) return;
+      }
+      EXPECT_GE(recall, target - 0.025) << "k " << k;
+    }
+  }
+}
+
 TEST_P(SealedSearchTest, DocumentsAreFoundAsRowsAre) {
   Clusters data(24, 30, kSeed);
   Twins twins(GetParam(), 24);
@@ -418,7 +472,8 @@ TEST(SearchParamsTest, EveryNumberHasItsRange) {
       {{.queries = query, .target_recall = 1e-9}, ""},
       {{.queries = query, .ef = kMaxEf}, ""},
       {{.queries = query, .ef = kMaxEf + 1}, "ef"},
-      {{.queries = query, .ef_boost = 0.99}, "ef_boost"},
+      {{.queries = query, .ef_boost = 0.24}, "ef_boost"},
+      {{.queries = query, .ef_boost = 0.25}, ""},
       {{.queries = query, .ef_boost = HUGE_VAL}, "ef_boost"},
       {{.queries = query, .ef_boost = NAN}, "ef_boost"},
   };
