@@ -209,7 +209,7 @@ std::vector<Option> MakeOptions() {
 
   add(Number(
       "index-threads", index, [](Config& c) -> size_t& { return c.index.threads; }, 0, 1024,
-      "Segments that are built at a time, at low priority; 0: half of the threads"));
+      "Segments that are built at a time, at low priority; 0: half of the threads, and one more"));
   add(Number(
       "index-seal-rows", index, [](Config& c) -> size_t& { return c.index.seal_rows; }, 1, 8192,
       "Passages of a segment that is full and gets a graph; fewer mean smaller graphs, sooner"));

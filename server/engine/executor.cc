@@ -53,6 +53,13 @@ void Executor::Post(std::function<void()> task) {
   queue_.push_back({nullptr, [task = std::move(task)](const absl::Status&) { task(); }});
 }
 
+bool Executor::PostIfIdle(std::function<void()> task) {
+  absl::MutexLock lock(&mu_);
+  if (closing_ || idle_ <= queue_.size()) return false;
+  queue_.push_back({nullptr, [task = std::move(task)](const absl::Status&) { task(); }});
+  return true;
+}
+
 size_t Executor::queued() const {
   absl::MutexLock lock(&mu_);
   return queue_.size();
@@ -63,11 +70,13 @@ void Executor::Run() {
     Entry entry;
     {
       absl::MutexLock lock(&mu_);
+      ++idle_;
       mu_.Await(absl::Condition(
           +[](Executor* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mu_) {
             return !self->queue_.empty() || self->closing_;
           },
           this));
+      --idle_;
       if (queue_.empty()) return;
       entry = std::move(queue_.front());
       queue_.pop_front();

@@ -47,6 +47,9 @@ class Executor {
   // there is one a shard) and must not be lost.
   void Post(std::function<void()> task);
 
+  // As Post, if a thread is there that nothing else has been given to; else false.
+  bool PostIfIdle(std::function<void()> task);
+
   size_t queued() const;
 
  private:
@@ -63,6 +66,7 @@ class Executor {
 
   mutable absl::Mutex mu_;
   std::deque<Entry> queue_ ABSL_GUARDED_BY(mu_);
+  size_t idle_ ABSL_GUARDED_BY(mu_) = 0;  // threads that wait for an entry
   bool closing_ ABSL_GUARDED_BY(mu_) = false;
 
   std::vector<std::thread> threads_;  // constant between construction and Stop

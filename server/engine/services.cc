@@ -37,7 +37,7 @@ Services::Services(const DatabaseOptions& options, std::unique_ptr<storage::Stor
       hits(HitCacheBytes(memory_budget_bytes)),
       samples(options.indexing.sampler_share, thread_count),
       indexing(options.indexing.threads > 0 ? options.indexing.threads
-                                            : std::max(1, thread_count / 2)),
+                                            : thread_count / 2 + 1),
       background("background", std::max(1, threads / 2), kBackgroundWaiting),
       // A commit waits for the disk, not for the processor.
       commits("commit", std::max(2, threads / 2), 0),

@@ -2,8 +2,10 @@
 // a busy server answers first and indexes second. One for the server.
 //
 // Sealing has a thread of its own, so that no merge, however long, holds it up; the others take
-// merges first and seal when there are none. Within a kind tasks run in the order submitted; who
-// submits keeps only a few of them here, so that collections take turns.
+// merges first and seal when there are none. Long merges leave one of the others free, if there are
+// two: small segments, which come all the time, are merged while a large one takes its minutes.
+// Within a kind tasks run in the order submitted; who submits keeps only a few of them here, so
+// that collections take turns.
 //
 // Thread-safe.
 
@@ -27,6 +29,7 @@ class IndexScheduler {
   enum class Kind : uint8_t {
     kSeal,
     kMerge,
+    kLongMerge,
     kIdle,  // when nothing else is to do: samples, scrubs
   };
   using Task = std::function<void()>;
@@ -50,8 +53,8 @@ class IndexScheduler {
 
   int threads() const { return count_; }
 
-  // Threads that a build may use beside its own: at most those that are idle now. Counts them as
-  // busy until it dies.
+  // Threads that a build may use beside its own: at most those that are idle now, but for one that
+  // is kept for other builds. Counts them as busy until it dies.
   class Helpers {
    public:
     Helpers(IndexScheduler* scheduler, int most);
@@ -66,17 +69,26 @@ class IndexScheduler {
   };
 
  private:
+  struct Entry {
+    Kind kind;
+    Task task;
+  };
+
   void Run(bool seals_only);
+  // Whether a long merge may begin on one of the general threads.
+  bool HasRoomForLong() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool HasTask(bool seals_only) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  Task Take(bool seals_only) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Entry Take(bool seals_only) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const int count_;
 
   absl::Mutex mu_;
   std::deque<Task> seals_ ABSL_GUARDED_BY(mu_);
   std::deque<Task> merges_ ABSL_GUARDED_BY(mu_);
+  std::deque<Task> long_merges_ ABSL_GUARDED_BY(mu_);
   std::deque<Task> idle_ ABSL_GUARDED_BY(mu_);
   int busy_ ABSL_GUARDED_BY(mu_) = 0;     // of the `count_` general threads
+  int long_ ABSL_GUARDED_BY(mu_) = 0;     // of these, those that run long merges
   int helping_ ABSL_GUARDED_BY(mu_) = 0;  // lent out as Helpers: no task begins on them
   std::vector<std::weak_ptr<Call>> calls_ ABSL_GUARDED_BY(mu_);
   bool closing_ ABSL_GUARDED_BY(mu_) = false;

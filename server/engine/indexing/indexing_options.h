@@ -10,7 +10,8 @@
 namespace kith::engine {
 
 struct IndexingOptions {
-  // Builds at a time, each on a thread of low priority; 0: half of the processors, at least 1.
+  // Builds at a time, each on a thread of low priority; 0: half of the processors, and one
+  // more for short builds beside long ones.
   int threads = 0;
 
   // A segment that grows is sealed when it is full, or when it has these rows and none came for

@@ -17,6 +17,7 @@ constexpr double kNewest = 0.05;
 // Samples between two changes of the boost: it has to show first.
 constexpr uint64_t kSamplesPerChange = 20;
 constexpr double kBoostMax = 8;
+constexpr double kBoostMin = 0.5;
 // How far below the target the mean may be: a mean of few samples is not sharper.
 constexpr double kSlack = 0.01;
 
@@ -97,7 +98,7 @@ void RecallSampler::Note(double recall, double target) {
   const double room = (1 - target) / 2;
   double next = now;
   if (surplus_ < -kSlack) next = std::min(kBoostMax, now * 1.3);
-  if (surplus_ > room && now > 1) next = std::max(1.0, now / 1.1);
+  if (surplus_ > room) next = std::max(kBoostMin, now / 1.1);
   if (next == now) return;
   boost_.store(next, std::memory_order_relaxed);
   since_change_ = 0;

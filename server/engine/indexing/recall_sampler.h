@@ -1,7 +1,7 @@
 // RecallSampler: watches the promise of recall while the data changes. Now and then a search that a
 // graph answered is done again, on the View of that moment, by the graph and exactly; the running
 // mean of what the graph found is the collection's sampled recall. Where it falls short of what was
-// asked for, later searches are widened (`boost`), and narrowed again when there is room.
+// asked for, later searches are widened (`boost`); where it is far beyond, they are narrowed.
 //
 // SampleBudget: all samplers of a server together keep within a share of its processors.
 //
@@ -59,7 +59,7 @@ class RecallSampler {
   bool Wants();
   void Take(SampledSearch search);
 
-  // At least 1.
+  // 1 at first; less where searches find more than they are asked for.
   double boost() const { return boost_.load(std::memory_order_relaxed); }
   // Absent before the first sample.
   std::optional<double> recall() const ABSL_LOCKS_EXCLUDED(mu_);

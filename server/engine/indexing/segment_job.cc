@@ -1,5 +1,6 @@
 #include "server/engine/indexing/segment_job.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -16,6 +17,12 @@ namespace {
 
 // What AUTO means: the kind that wins index_bench at equal recall.
 constexpr index::CodeKind kAutoCodes = index::CodeKind::kInt4;
+
+// What a provisional graph is built with, of what was asked for: half the work. Its recall curve is
+// measured like any other, so that searches look at a few nodes more and find as much.
+uint32_t ProvisionalEf(const index::SegmentBuildOptions& asked) {
+  return std::max(asked.m, asked.ef_construction / 2);
+}
 
 index::CodeKind CodesOf(Quantization quantization) {
   switch (quantization) {
@@ -74,6 +81,7 @@ absl::StatusOr<MadeSegment> MakeSegment(const Services& services, const ShardIde
                                         const index::IndexOptions& options, const SegmentJob& job,
                                         const index::BuildProgress& progress, const Call& call) {
   index::SegmentBuildOptions build = BuildOptionsOf(job.settings);
+  if (job.provisional) build.ef_construction = ProvisionalEf(build);
   build.range = RangeOf(job.inputs);
   build.threads = static_cast<uint32_t>(job.threads);
   build.seed = job.id;

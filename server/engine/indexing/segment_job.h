@@ -27,6 +27,8 @@ struct SegmentJob {
   uint64_t id = 0;                             // of the new segment
   IndexSettings settings;
   int threads = 1;
+  // It will be merged with others soon, so that a good graph is not worth its price.
+  bool provisional = false;
 };
 
 struct MadeSegment {

@@ -15,6 +15,8 @@ namespace {
 
 // How often those who asked for work are looked after: progress, cancellation.
 constexpr std::chrono::milliseconds kAskedPoll{100};
+// Merges of so many rows take minutes.
+constexpr uint64_t kLongMergeRows = 200'000;
 // The index is settled when nothing was written for so many times `idle`.
 constexpr int kSettleIdles = 6;
 
@@ -242,11 +244,13 @@ void ShardIndexer::Start(IndexBuild::Kind kind, std::span<const index::SegmentVi
   for (const index::SegmentView& input : inputs) build->total += input.live_rows();
   builds_.push_back(build);
   // Weakly: what waits behind the work of others keeps no deleted collection.
-  services_->indexing.Submit(
-      kind == IndexBuild::Kind::kMerge ? IndexScheduler::Kind::kMerge : IndexScheduler::Kind::kSeal,
-      [weak = shard_->weak_from_this(), build] {
-        if (const std::shared_ptr<Shard> shard = weak.lock()) shard->indexer().Run(build);
-      });
+  services_->indexing.Submit(kind != IndexBuild::Kind::kMerge ? IndexScheduler::Kind::kSeal
+                             : build->total < kLongMergeRows  ? IndexScheduler::Kind::kMerge
+                                                              : IndexScheduler::Kind::kLongMerge,
+                             [weak = shard_->weak_from_this(), build] {
+                               if (const std::shared_ptr<Shard> shard = weak.lock())
+                                 shard->indexer().Run(build);
+                             });
 }
 
 void ShardIndexer::Ask(IndexRequest request) {

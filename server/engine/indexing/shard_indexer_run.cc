@@ -52,6 +52,8 @@ absl::Status ShardIndexer::Build(IndexBuild* build) {
   if (inputs.empty()) return absl::OkStatus();
   SegmentJob job;
   job.inputs = inputs;
+  job.provisional = build->kind == IndexBuild::Kind::kSeal && !build->forced &&
+                    view->index.segments().size() > inputs.size();
   job.sequence = view->sequence;
   {
     absl::MutexLock lock(&mu_);
@@ -59,7 +61,7 @@ absl::Status ShardIndexer::Build(IndexBuild* build) {
     job.settings = settings_;
   }
   const IndexScheduler::Helpers helpers(
-      &services_->indexing, build->total >= kThreadedRows ? services_->indexing.threads() - 1 : 0);
+      &services_->indexing, build->total >= kThreadedRows ? services_->indexing.threads() : 0);
   job.threads = 1 + helpers.count();
   const auto progress = [build](index::BuildPhase phase, uint64_t done, uint64_t total) {
     if (phase != index::BuildPhase::kGraph || total == 0) return;

@@ -11,9 +11,9 @@ namespace {
 std::string Describe(const DenseTuning& tuning, const index::SearchResult& result, size_t queries) {
   const std::string asked = tuning.exact    ? std::string("exact")
                             : tuning.ef > 0 ? fmt::format("ef {}", tuning.ef)
-                            : tuning.ef_boost > 1
+                            : tuning.ef_boost != 1
                                 ? fmt::format(
-                                      "target_recall {}, widened {:.2f} times by what live "
+                                      "target_recall {}, walks {:.2f} times as wide by what live "
                                       "samples showed",
                                       tuning.target_recall, tuning.ef_boost)
                                 : fmt::format("target_recall {}", tuning.target_recall);
@@ -44,7 +44,7 @@ absl::StatusOr<std::vector<Candidate>> DenseRanker::Best(const Scope& scope, uin
                                        .ef_boost = tuning_.ef_boost,
                                        .group_by_document = documents,
                                        .exclude = scope.exclude},
-                                      context_.call, scratch));
+                                      context_.call, scratch, context_.spread));
   SearchAnswer& answer = *context_.answer;
   answer.strategy = tuning_.exact                ? Strategy::kExactScan
                     : result.segments_walked > 0 ? Strategy::kGraph

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "index/index_view.h"
 #include "index/search.h"
+#include "index/spread.h"
 #include "kith/base/call.h"
 #include "server/engine/query.h"
 #include "server/engine/search.h"
@@ -35,6 +36,7 @@ struct RankContext {
   const Call& call;
   StageClock* clock = nullptr;  // if somebody wants to know
   SearchAnswer* answer;         // strategy and counts are set and added to
+  index::Spread* spread;        // for parts of long searches; may be null
 };
 
 struct Candidate {

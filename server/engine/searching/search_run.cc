@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fmt/format.h"
+#include "index/rank_share.h"
 #include "index/row_vectors.h"
 #include "kith/base/status_macros.h"
 #include "server/engine/searching/dense_ranker.h"
@@ -23,6 +24,7 @@ constexpr double kFloatsPerNanosecond = 2;
 // A walk through a graph: candidates, if the request does not say, codes met for each of them, and
 // what each of these costs beside its bytes.
 constexpr int64_t kUsualEf = 64;
+constexpr double kLeastEf = 16;  // the way down to the candidates costs as much
 constexpr double kDistancesPerCandidate = 16;
 constexpr double kNanosecondsPerDistance = 15;
 
@@ -33,7 +35,7 @@ class SearchRun {
       : context_(context),
         request_(request),
         clock_(clock),
-        rank_context_{context.view.index, context.call, clock, &answer_} {}
+        rank_context_{context.view.index, context.call, clock, &answer_, context.spread} {}
 
   absl::StatusOr<SearchAnswer> Run(std::span<const Leaf> leaves);
 
@@ -158,13 +160,22 @@ double EstimateNanoseconds(const View& view, const SearchRequest& request,
   }
   const int64_t candidates =
       request.diversify ? request.diversify->pool : request.limit + request.offset;
-  const auto ef = std::max<int64_t>(request.ef.value_or(kUsualEf), candidates);
-  const double walk = static_cast<double>(ef) * kDistancesPerCandidate *
-                      (kNanosecondsPerDistance + dimension / kCodesPerNanosecond);
+  const double per_candidate =
+      kDistancesPerCandidate * (kNanosecondsPerDistance + dimension / kCodesPerNanosecond);
   double nanoseconds = 0;
   for (const index::SegmentView& segment : view.index.segments()) {
     const double scan = segment.visible * dimension / kCodesPerNanosecond;
-    nanoseconds += segment.sealed != nullptr ? std::min(scan, walk) : scan;
+    if (segment.sealed == nullptr) {
+      nanoseconds += scan;
+      continue;
+    }
+    double ef = static_cast<double>(std::max<int64_t>(request.ef.value_or(kUsualEf), candidates));
+    if (!request.ef) {
+      const index::RankShare asked = index::RankShareOf(
+          static_cast<uint32_t>(candidates), segment.live_rows(), view.index.live_rows());
+      ef = std::max(kLeastEf, ef * asked.expected / static_cast<double>(candidates));
+    }
+    nanoseconds += std::min(scan, ef * per_candidate);
   }
   // What is compared with one another is at most so much work again.
   const double compared = request.diversify ? static_cast<double>(request.limit + request.offset) *

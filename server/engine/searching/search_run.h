@@ -9,6 +9,7 @@
 #include <span>
 
 #include "absl/status/statusor.h"
+#include "index/spread.h"
 #include "kith/base/call.h"
 #include "server/engine/committer.h"
 #include "server/engine/hit_cache.h"
@@ -27,7 +28,8 @@ struct SearchContext {
   const storage::Reader& reader;
   HitCache* cache;
   const ShardIdentity& shard;
-  double boost = 1;  // widens what a target recall means (RecallSampler)
+  double boost = 1;                 // how wide walks for a target recall are (RecallSampler)
+  index::Spread* spread = nullptr;  // for the parts of one that is long; may be null
   const Call& call;
 };
 

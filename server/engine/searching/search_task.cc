@@ -9,6 +9,7 @@
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/engine/searching/validate_search.h"
+#include "server/engine/side_by_side.h"
 #include "server/engine/splitting.h"
 #include "server/engine/validate.h"
 #include "storage/reader.h"
@@ -21,6 +22,8 @@ constexpr size_t kInlineTextBytes = 8 << 10;
 // Searches that are estimated under this run where they arrive. The estimate is on the slow side by
 // about two; a hand-off costs a third of this, and twice that where cores are shared.
 constexpr double kInlineNanoseconds = 300e3;
+// One that is estimated above this asks other threads to help: waking one costs a tenth of it.
+constexpr double kLong = 500e3;
 // More hits than this are fetched on an executor's thread.
 constexpr int64_t kInlineHits = 100;
 
@@ -169,7 +172,7 @@ void SearchTask::Search() {
       call_, [self = shared_from_this(), view, reader](absl::Status status) {
         if (!status.ok()) return self->done_(std::move(status));
         self->EndStage("queue");
-        self->done_(self->Run(*view, reader));
+        self->done_(self->RunWide(*view, reader));
       });
   if (!queued.ok()) done_(std::move(queued));
 }
@@ -191,24 +194,52 @@ void SearchTask::Sample(const SearchRequest& request, const SearchAnswer& answer
 absl::StatusOr<std::vector<SearchAnswer>> SearchTask::Run(const View& view,
                                                           const storage::Reader& reader) const {
   const SearchContext context = {
-      view, reader, &services_->hits, shard_->identity(), shard_->sampler().boost(), *call_};
+      view,    reader, &services_->hits, shard_->identity(), shard_->sampler().boost(),
+      nullptr, *call_};
   std::vector<SearchAnswer> answers;
   for (size_t i = 0; i < requests_.size(); ++i) {
-    const std::vector<Leaf>& leaves = states_[i].leaves;
-    // Of the searches before it in the batch a search knows how long it waited for them.
-    StageClock own = clock_;
-    if (i > 0) own.End("batch", "the searches before this one", {{"searches", i}});
-    auto answer = RunSearch(context, requests_[i], leaves, requests_[i].explain ? &own : nullptr);
-    if (!answer.ok()) {
-      return At(i, shard_->indexer().AfterFailure(view, answer.status()));
-    }
-    answer->encoded_tokens = states_[i].encoded_tokens;
-    answer->query_truncated = states_[i].truncated;
-    answer->token = shard_->TokenOf(view);
-    Sample(requests_[i], *answer, leaves);
+    KITH_ASSIGN_OR_RETURN(SearchAnswer answer, RunOne(context, i));
+    answers.push_back(std::move(answer));
+  }
+  return answers;
+}
+
+absl::StatusOr<std::vector<SearchAnswer>> SearchTask::RunWide(const View& view,
+                                                              const storage::Reader& reader) const {
+  ExecutorSpread spread(&services_->reads);
+  const bool is_long =
+      requests_.size() == 1 && EstimateNanoseconds(view, requests_[0], states_[0].leaves) >= kLong;
+  const SearchContext context = {view,
+                                 reader,
+                                 &services_->hits,
+                                 shard_->identity(),
+                                 shard_->sampler().boost(),
+                                 is_long ? &spread : nullptr,
+                                 *call_};
+  std::vector<absl::StatusOr<SearchAnswer>> found(requests_.size());
+  SideBySide(services_->reads, requests_.size(), [&](size_t i) { found[i] = RunOne(context, i); });
+  std::vector<SearchAnswer> answers;
+  for (absl::StatusOr<SearchAnswer>& answer : found) {
+    KITH_RETURN_IF_ERROR(answer.status());
     answers.push_back(*std::move(answer));
   }
   return answers;
+}
+
+absl::StatusOr<SearchAnswer> SearchTask::RunOne(const SearchContext& context, size_t i) const {
+  const std::vector<Leaf>& leaves = states_[i].leaves;
+  // Of the searches before it in the batch a search knows how long it waited for them.
+  StageClock own = clock_;
+  if (i > 0) own.End("batch", "the searches before this one", {{"searches", i}});
+  auto answer = RunSearch(context, requests_[i], leaves, requests_[i].explain ? &own : nullptr);
+  if (!answer.ok()) {
+    return At(i, shard_->indexer().AfterFailure(context.view, answer.status()));
+  }
+  answer->encoded_tokens = states_[i].encoded_tokens;
+  answer->query_truncated = states_[i].truncated;
+  answer->token = shard_->TokenOf(context.view);
+  Sample(requests_[i], *answer, leaves);
+  return answer;
 }
 
 }  // namespace kith::engine

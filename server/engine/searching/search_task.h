@@ -51,8 +51,14 @@ class SearchTask : public std::enable_shared_from_this<SearchTask> {
   void Sample(const SearchRequest& request, const SearchAnswer& answer,
               std::span<const Leaf> leaves) const;
   bool IsQuick(const View& view) const;
+  // One after the other, in this thread.
   absl::StatusOr<std::vector<SearchAnswer>> Run(const View& view,
                                                 const storage::Reader& reader) const;
+  // With what threads of the executor `reads` have nothing else to do: the requests of a batch side
+  // by side, or the parts of one that is long.
+  absl::StatusOr<std::vector<SearchAnswer>> RunWide(const View& view,
+                                                    const storage::Reader& reader) const;
+  absl::StatusOr<SearchAnswer> RunOne(const SearchContext& context, size_t i) const;
   // Ends a stage of all requests, if anybody wants to know.
   void EndStage(std::string name, StageClock::Counts counts = {});
   // `status` as an error of request `i`.

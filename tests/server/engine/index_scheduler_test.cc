@@ -37,9 +37,35 @@ TEST(IndexSchedulerTest, ALongMergeDoesNotHoldUpSealing) {
   merge.ended.WaitForNotification();
 }
 
-TEST(IndexSchedulerTest, HelpersAreThreadsThatAreIdleAndNoOthers) {
-  IndexScheduler scheduler(3);
-  Holder merge, later;
+TEST(IndexSchedulerTest, LongMergesLeaveAThreadForOthers) {
+  IndexScheduler scheduler(2);
+  Holder long_merge, next_long, merge;
+  scheduler.Submit(Kind::kLongMerge, long_merge.Task());
+  long_merge.running.WaitForNotification();
+  scheduler.Submit(Kind::kLongMerge, next_long.Task());
+  scheduler.Submit(Kind::kMerge, merge.Task());
+  merge.running.WaitForNotification();
+  EXPECT_FALSE(next_long.running.HasBeenNotified());
+  merge.go.Notify();
+  merge.ended.WaitForNotification();
+  EXPECT_FALSE(next_long.running.HasBeenNotified());
+  long_merge.go.Notify();
+  next_long.running.WaitForNotification();
+  next_long.go.Notify();
+  next_long.ended.WaitForNotification();
+}
+
+TEST(IndexSchedulerTest, OneThreadTakesLongMergesToo) {
+  IndexScheduler scheduler(1);
+  Holder long_merge;
+  scheduler.Submit(Kind::kLongMerge, long_merge.Task());
+  long_merge.go.Notify();
+  long_merge.ended.WaitForNotification();
+}
+
+TEST(IndexSchedulerTest, HelpersAreThreadsThatAreIdleButForOne) {
+  IndexScheduler scheduler(4);
+  Holder merge, second, later;
   scheduler.Submit(Kind::kMerge, merge.Task());
   merge.running.WaitForNotification();
   {
@@ -49,14 +75,16 @@ TEST(IndexSchedulerTest, HelpersAreThreadsThatAreIdleAndNoOthers) {
     EXPECT_EQ(rest.count(), 1);
     IndexScheduler::Helpers none(&scheduler, 100);
     EXPECT_EQ(none.count(), 0);
+    scheduler.Submit(Kind::kMerge, second.Task());
+    second.running.WaitForNotification();
     scheduler.Submit(Kind::kMerge, later.Task());
-    EXPECT_FALSE(later.running.HasBeenNotified());  // its thread is lent out
+    EXPECT_FALSE(later.running.HasBeenNotified());  // the threads are lent out
   }
   later.running.WaitForNotification();
-  later.go.Notify();
-  merge.go.Notify();
-  later.ended.WaitForNotification();
-  merge.ended.WaitForNotification();
+  for (Holder* holder : {&merge, &second, &later}) {
+    holder->go.Notify();
+    holder->ended.WaitForNotification();
+  }
 }
 
 TEST(IndexSchedulerTest, IdleWorkComesAfterAllOther) {

@@ -27,15 +27,17 @@ TEST_F(IngestTest, AnswersInOrderWhateverPreparationTakes) {
     for (int word = 0; word < 400 && i % 2 == 1; ++word) text += "word ";
     if (i % 10 == 9) text = " ";
     (*session)->Push(i + 1, {Text("doc", text)}, [&, i](absl::StatusOr<UpsertAnswer> answer) {
-      absl::MutexLock lock(&mu);
-      order.push_back(i);
-      if (i % 10 == 9) {
-        EXPECT_THAT(answer.status(), FailsWith(StatusCode::kInvalidArgument, "EMPTY_TEXT"));
-      } else {
-        EXPECT_TRUE(answer.ok()) << answer.status();
-        sequences.push_back(answer->token.sequence);
+      {
+        absl::MutexLock lock(&mu);
+        order.push_back(i);
+        if (i % 10 == 9) {
+          EXPECT_THAT(answer.status(), FailsWith(StatusCode::kInvalidArgument, "EMPTY_TEXT"));
+        } else {
+          EXPECT_TRUE(answer.ok()) << answer.status();
+          sequences.push_back(answer->token.sequence);
+        }
       }
-      left.DecrementCount();
+      left.DecrementCount();  // last: the test may end, and with it what was locked
     });
   }
   session->reset();  // what was pushed is answered all the same

@@ -22,7 +22,8 @@ TEST(RecallSamplerTest, WidensSearchesThatFallShortAndNarrowsThemAgain) {
   for (int i = 0; i < 10'000; ++i) sampler.Note(0.8, 0.95);
   EXPECT_LE(sampler.boost(), 8);
   for (int i = 0; i < 10'000; ++i) sampler.Note(1, 0.95);
-  EXPECT_EQ(sampler.boost(), 1);
+  EXPECT_LT(sampler.boost(), 1) << "what is found beyond the promise is paid for";
+  EXPECT_GE(sampler.boost(), 0.5);
   EXPECT_NEAR(*sampler.recall(), 1, 1e-3);
 }
 
