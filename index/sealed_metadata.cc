@@ -20,7 +20,7 @@ absl::StatusOr<std::shared_ptr<const SealedMetadata>> SealedMetadata::Open(
   KITH_ASSIGN_OR_RETURN(CompanionFile read,
                         CompanionFile::Read(path, SegmentFileKind::kMetadata, of, call));
   const auto file = std::make_shared<const CompanionFile>(std::move(read));
-  auto run = MetadataIndex::Parse(file->image(), file);
+  auto run = MetadataIndex::Parse(file->image(), file, of.rows);
   if (!run.ok()) return file->InImage(run.status());
   if ((*run)->rows() != of.rows || (*run)->first_slot() != 0 || !(*run)->contiguous()) {
     return FileDamage(

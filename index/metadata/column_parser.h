@@ -25,9 +25,11 @@ absl::Status MetadataDamage(fmt::format_string<Args...> format, Args&&... args) 
 
 class ColumnParser {
  public:
-  // `rows`: of the index. `data`: entry.data_bytes of them.
-  ColumnParser(const metadata_image::Column& entry, uint32_t rows, std::span<const std::byte> data)
-      : entry_(entry), rows_(rows), rest_(data) {}
+  // `rows`: of the index. `data`: entry.data_bytes of them. `trusted`: they were made here, and
+  // their sizes alone are looked at.
+  ColumnParser(const metadata_image::Column& entry, uint32_t rows, std::span<const std::byte> data,
+               bool trusted)
+      : entry_(entry), rows_(rows), rest_(data), trusted_(trusted) {}
 
   absl::StatusOr<MetadataColumn> Parse();
 
@@ -43,6 +45,7 @@ class ColumnParser {
   const metadata_image::Column& entry_;
   const uint32_t rows_;
   std::span<const std::byte> rest_;
+  const bool trusted_;
   bool cut_short_ = false;
   const std::byte* present_ = nullptr;
   MetadataColumn column_;

@@ -164,5 +164,29 @@ TEST(MetadataIndexTest, FieldsThatHardlyAnyRowHasTakeHardlyAnyBytes) {
   EXPECT_LT(builder.Build()->image().size(), 100u * 160u);
 }
 
+// docs/formats/metadata.md shows these bytes.
+TEST(MetadataIndexTest, AnImageHasTheBytesThatItsDescriptionShows) {
+  MetadataBuilder builder;
+  builder.Add(4, true, {{"a", "x"}});
+  builder.Add(5, false, {});
+  const Index index = builder.Build();
+  std::string hex;
+  for (const std::byte byte : index->image()) {
+    hex += fmt::format("{:02x}", std::to_integer<int>(byte));
+  }
+  EXPECT_EQ(hex.substr(0, hex.size() - 16),
+            "4b4954484d45544101000000020000000400000001000000"
+            "00000000000000009300000000000000"
+            "000000000100000001000000000000000000000000000000"
+            "01000000000000000100000000000000"
+            "00000000000000000000000000000000"
+            "01000000010000000100000000000000"
+            "01010001000000000700000000000000"
+            "00000000"
+            "61"
+            "0178"
+            "00000000");
+}
+
 }  // namespace
 }  // namespace kith::index
