@@ -136,9 +136,15 @@ class RowMatcher {
 
 absl::StatusOr<SlotSet> Evaluate(const Filter& filter, const MetadataRuns& runs, uint32_t visible,
                                  const Call& call) {
+  const std::span<const MetadataRuns::Run> all = runs.runs();
+  if (all.size() == 1 && all[0]->contiguous() && all[0]->first_slot() == 0 &&
+      all[0]->rows() == visible) {
+    KITH_ASSIGN_OR_RETURN(Bits rows, RowMatcher(*all[0], call).Match(filter));
+    return SlotSet(visible, std::move(rows));  // the usual sealed segment: rows are slots
+  }
   Bits slots = NoBits(visible);
   if (TrueOfNothing(filter)) SetBits(slots, 0, visible);
-  for (const MetadataRuns::Run& run : runs.runs()) {
+  for (const MetadataRuns::Run& run : all) {
     KITH_ASSIGN_OR_RETURN(const Bits rows, RowMatcher(*run, call).Match(filter));
     PutRows(*run, rows, visible, slots);
   }
