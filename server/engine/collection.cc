@@ -12,8 +12,8 @@
 #include "server/engine/preparer.h"
 #include "server/engine/read_view.h"
 #include "server/engine/records.h"
-#include "server/engine/services.h"
 #include "server/engine/searching/search_task.h"
+#include "server/engine/services.h"
 #include "server/engine/shard.h"
 #include "server/engine/validate.h"
 #include "storage/commit_batch.h"
@@ -31,6 +31,17 @@ UpsertDone Counted(InFlight::Ticket ticket, UpsertDone done) {
 UpsertAnswer UpsertAnswerOf(WriteAnswer answer) {
   return {std::move(answer.results), std::move(answer.token), answer.durability,
           answer.encoded_tokens};
+}
+
+UpdateMetadataAnswer UpdateAnswerOf(WriteAnswer answer) {
+  UpdateMetadataAnswer out{.results = {},
+                           .missing = answer.missing,
+                           .token = std::move(answer.token),
+                           .durability = answer.durability};
+  for (UpsertResult& result : answer.results) {
+    out.results.push_back({std::move(result.id), std::move(result.etag)});
+  }
+  return out;
 }
 
 }  // namespace
@@ -59,7 +70,7 @@ void Collection::ReplaceInfo(CollectionInfo info) {
 
 PrepareContext Collection::Context() const {
   absl::MutexLock lock(&mu_);
-  return {shard_->identity().shard, info_.space, info_.options, encoder_};
+  return {shard_->identity().shard, info_.space, info_.options, shard_->rows(), encoder_};
 }
 
 void Collection::PrepareUpsertAsync(UpsertRequest request, std::shared_ptr<const Call> call,
@@ -101,6 +112,27 @@ void Collection::Delete(DeleteRequest request, std::shared_ptr<const Call> call,
                       answer->durability});
   };
   shard_->Commit(*std::move(write));
+}
+
+void Collection::UpdateMetadata(UpdateMetadataRequest request, std::shared_ptr<const Call> call,
+                                UpdateMetadataDone done) {
+  // std::function wants copyable captures: the request travels in a shared pointer.
+  auto shared = std::make_shared<UpdateMetadataRequest>(std::move(request));
+  auto run = [self = shared_from_this(), shared, call, done,
+              ticket = services_->in_flight.Enter()](absl::Status status) {
+    if (!status.ok()) return done(std::move(status));
+    auto write = PrepareUpdate(*self->services_, self->info().options, std::move(*shared), call);
+    if (!write.ok()) return done(write.status());
+    (*write)->ticket = ticket;
+    (*write)->done = [done](absl::StatusOr<WriteAnswer> answer) {
+      if (!answer.ok()) return done(answer.status());
+      done(UpdateAnswerOf(*std::move(answer)));
+    };
+    self->shard_->Commit(*std::move(write));
+  };
+  // A large request takes a while to check: not on the thread that received it.
+  absl::Status queued = services_->prepares.Submit(call, std::move(run));
+  if (!queued.ok()) done(std::move(queued));
 }
 
 absl::StatusOr<std::unique_ptr<IngestSession>> Collection::Ingest(

@@ -54,6 +54,9 @@ class Collection : public std::enable_shared_from_this<Collection> {
   // Writes documents, all or none.
   void Upsert(UpsertRequest request, std::shared_ptr<const Call> call, UpsertDone done);
   void Delete(DeleteRequest request, std::shared_ptr<const Call> call, DeleteDone done);
+  // Changes the metadata of documents, of all or of none. Nothing is encoded or indexed anew.
+  void UpdateMetadata(UpdateMetadataRequest request, std::shared_ptr<const Call> call,
+                      UpdateMetadataDone done);
 
   // A stream of batches that are prepared in parallel and committed in order.
   // INVALID_ARGUMENT if the stream id is not one. An empty id: the stream cannot be resumed.

@@ -43,7 +43,9 @@ absl::Status CheckDescription(const std::string& description, const Limits& limi
 
 bool SameSchema(const CollectionInfo& a, const CollectionInfo& b) {
   return a.space.encoder == b.space.encoder && a.space.space_hash == b.space.space_hash &&
-         a.space.dimension == b.space.dimension && a.space.metric == b.space.metric;
+         a.space.dimension == b.space.dimension && a.space.metric == b.space.metric &&
+         a.options.text_index == b.options.text_index &&
+         a.options.unindexed_fields == b.options.unindexed_fields;
 }
 
 }  // namespace
@@ -148,8 +150,9 @@ absl::Status CollectionCatalog::Restore(storage::Catalog catalog) {
     if (record.state() == store::COLLECTION_STATE_DROPPING) continue;
     info.state = CollectionState::kLoading;
     Entry entry{.number = number, .revision = record.revision(), .info = info};
-    entry.shard = std::make_shared<Shard>(
-        services_, IdentityOf(number, info, ref.number(), ref.uuid(), ref.epoch()));
+    KITH_ASSIGN_OR_RETURN(auto analyser, services_->analysers.Get(info.options.text_index));
+    entry.shard = MakeShard(IdentityOf(number, info, ref.number(), ref.uuid(), ref.epoch()),
+                            std::move(analyser), info.options);
     absl::MutexLock lock(&mu_);
     entries_.emplace(info.name, std::move(entry));
     ++loading_;
@@ -177,6 +180,14 @@ absl::Status CollectionCatalog::Restore(storage::Catalog catalog) {
             operations_->Add(operation, dropped->first));
   }
   return absl::OkStatus();
+}
+
+std::shared_ptr<Shard> CollectionCatalog::MakeShard(
+    const ShardIdentity& identity, std::shared_ptr<const index::TermAnalyser> analyser,
+    const CollectionOptions& options) const {
+  return std::make_shared<Shard>(
+      services_, identity,
+      std::make_shared<const RowMaker>(std::move(analyser), options.unindexed_fields));
 }
 
 void CollectionCatalog::Load(const std::string& name, const store::ShardState& state,
@@ -254,11 +265,18 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Resolve(const CollectionSpec& 
   KITH_RETURN_IF_ERROR(ValidateCollectionName(spec.name));
   KITH_RETURN_IF_ERROR(CheckDescription(spec.description, services_->limits));
   KITH_RETURN_IF_ERROR(InField(ValidateSplitter(spec.options.splitter), "options"));
+  KITH_RETURN_IF_ERROR(
+      InField(InField(ValidateTextIndex(spec.options.text_index), "text_index"), "options"));
+  KITH_RETURN_IF_ERROR(InField(
+      ValidateUnindexedFields(spec.options.unindexed_fields, services_->limits), "options"));
   KITH_RETURN_IF_ERROR(InField(ValidateIndexSettings(spec.index), "index"));
   CollectionInfo info;
   info.name = spec.name;
   info.description = spec.description;
   info.options = spec.options;
+  std::vector<std::string>& unindexed = info.options.unindexed_fields;
+  std::sort(unindexed.begin(), unindexed.end());
+  unindexed.erase(std::unique(unindexed.begin(), unindexed.end()), unindexed.end());
   info.space.metric = spec.metric;
   info.space.index = spec.index;
   info.space.dimension = spec.dimension;
@@ -314,6 +332,7 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Create(const CollectionSpec& s
   KITH_ASSIGN_OR_RETURN(CollectionInfo info, Resolve(spec, &encoder));
   KITH_RETURN_IF_ERROR(CheckNew(info));
   KITH_RETURN_IF_ERROR(CheckMemory(info.space, spec.expected_passages, 0));
+  KITH_ASSIGN_OR_RETURN(auto analyser, services_->analysers.Get(info.options.text_index));
 
   store::ServerRecord server = server_;
   const uint32_t number = server.next_collection_number();
@@ -323,8 +342,8 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Create(const CollectionSpec& s
   Entry entry{.number = number, .info = info};
   entry.info.create_time = entry.info.update_time = Now();
   entry.info.etag = CollectionEtag(number, entry.revision);
-  entry.shard = std::make_shared<Shard>(
-      services_, IdentityOf(number, info, shard_number, NewUuidBytes(), /*epoch=*/1));
+  entry.shard = MakeShard(IdentityOf(number, info, shard_number, NewUuidBytes(), /*epoch=*/1),
+                          std::move(analyser), info.options);
 
   storage::CommitBatch batch(*services_->store);
   if (encoder != nullptr) {

@@ -28,6 +28,8 @@
 
 namespace kith::engine {
 
+struct ShardIdentity;
+
 class CollectionCatalog {
  public:
   // All must outlive it, and Services::Stop must have returned before it is destroyed.
@@ -67,6 +69,9 @@ class CollectionCatalog {
   // Names are few and listed in order.
   using Entries = std::map<std::string, Entry, std::less<>>;
 
+  std::shared_ptr<Shard> MakeShard(const ShardIdentity& identity,
+                                   std::shared_ptr<const index::TermAnalyser> analyser,
+                                   const CollectionOptions& options) const;
   absl::StatusOr<CollectionInfo> Resolve(const CollectionSpec& spec, EncoderRef* encoder) const;
   // Index work that a stop or a crash cut short goes on.
   void ContinueOperations(uint32_t number, Collection* collection);

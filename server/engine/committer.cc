@@ -8,6 +8,7 @@
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/engine/records.h"
+#include "server/engine/validate.h"
 
 namespace kith::engine {
 namespace {
@@ -42,10 +43,12 @@ store::SpaceCounter* CounterOf(store::ShardState* state) {
 }  // namespace
 
 Committer::Committer(const Services* services, const ShardIdentity& identity,
-                     store::ShardState state, FieldRegistry fields,
-                     std::unique_ptr<index::IndexWriter> index, const IndexDebt* debt)
+                     std::shared_ptr<const RowMaker> rows, store::ShardState state,
+                     FieldRegistry fields, std::unique_ptr<index::IndexWriter> index,
+                     const IndexDebt* debt)
     : services_(services),
       identity_(identity),
+      rows_(std::move(rows)),
       debt_(debt),
       state_(std::move(state)),
       fields_(std::make_shared<const FieldRegistry>(std::move(fields))),
@@ -72,7 +75,7 @@ void Committer::BeginGroup() {
   next_state_ = state_;
   next_fields_ = *fields_;
   fields_changed_ = false;
-  reserved_rows_ = 0;
+  reserved_ = {};
   current_.clear();
   changes_.clear();
 }
@@ -107,11 +110,12 @@ Committer::Outcome Committer::Commit(const std::vector<Write>& writes) {
         continue;
       }
     }
-    if (absl::Status refused = Check(*write); !refused.ok()) {
-      answer = std::move(refused);
+    auto updates = Check(*write);
+    if (!updates.ok()) {
+      answer = updates.status();
       continue;
     }
-    answer = Stage(*write, &batch);
+    answer = Stage(*write, *std::move(updates), &batch);
     if (!answer.ok()) fatal = answer.status();
     sync = sync || write->durability == Durability::kSynced;
   }
@@ -144,6 +148,7 @@ absl::Status Committer::LoadCurrent(const std::vector<Write>& writes) {
   for (const Write& write : writes) {
     for (const PreparedDocument& document : write->documents) ids.push_back(document.id);
     for (const DocumentDelete& one : write->deletes) ids.push_back(one.id);
+    for (const MetadataChange& change : write->updates) ids.push_back(change.id);
   }
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
@@ -161,23 +166,37 @@ absl::Status Committer::LoadCurrent(const std::vector<Write>& writes) {
   return absl::OkStatus();
 }
 
-absl::Status Committer::Check(const PreparedWrite& write) {
+absl::StatusOr<Committer::Updates> Committer::Check(const PreparedWrite& write) {
   KITH_RETURN_IF_ERROR(write.call->Check());
   KITH_RETURN_IF_ERROR(CheckConditions(write));
   FieldRegistry fields = next_fields_;
-  bool changed = false;
-  for (size_t i = 0; i < write.documents.size(); ++i) {
-    const auto absorbed =
-        fields.Absorb(write.documents[i].record, services_->limits.collection_fields);
-    if (!absorbed.ok()) return InField(absorbed.status(), fmt::format("documents[{}]", i));
-    changed = changed || *absorbed;
-  }
-  KITH_RETURN_IF_ERROR(ReserveMemory(write));
+  KITH_ASSIGN_OR_RETURN(const bool changed, AbsorbFields(write, &fields));
+  KITH_ASSIGN_OR_RETURN(Updates updates, ChangeMetadata(write));
+  KITH_RETURN_IF_ERROR(ReserveMemory(write, updates));
   if (changed) {
     next_fields_ = std::move(fields);
     fields_changed_ = true;
   }
-  return absl::OkStatus();
+  return updates;
+}
+
+absl::StatusOr<bool> Committer::AbsorbFields(const PreparedWrite& write,
+                                             FieldRegistry* fields) const {
+  const size_t most = services_->limits.collection_fields;
+  bool changed = false;
+  for (size_t i = 0; i < write.documents.size(); ++i) {
+    const auto absorbed = fields->Absorb(write.documents[i].record, most);
+    if (!absorbed.ok()) return InField(absorbed.status(), fmt::format("documents[{}]", i));
+    changed = changed || *absorbed;
+  }
+  for (size_t i = 0; i < write.updates.size(); ++i) {
+    // A change of a document that does not exist fixes no types.
+    if (!current_.at(write.updates[i].id)) continue;
+    const auto absorbed = fields->Absorb(write.updates[i].set, most);
+    if (!absorbed.ok()) return InField(absorbed.status(), fmt::format("updates[{}]", i));
+    changed = changed || *absorbed;
+  }
+  return changed;
 }
 
 absl::Status Committer::CheckConditions(const PreparedWrite& write) const {
@@ -198,24 +217,63 @@ absl::Status Committer::CheckConditions(const PreparedWrite& write) const {
     KITH_RETURN_IF_ERROR(InField(CheckEtag(one.id, one.if_match, "", etag_of(one.id)),
                                  fmt::format("deletes[{}]", i)));
   }
+  for (size_t i = 0; i < write.updates.size(); ++i) {
+    const MetadataChange& change = write.updates[i];
+    if (change.if_match.empty()) continue;
+    KITH_RETURN_IF_ERROR(InField(CheckEtag(change.id, change.if_match, "", etag_of(change.id)),
+                                 fmt::format("updates[{}]", i)));
+  }
   return absl::OkStatus();
 }
 
-absl::Status Committer::ReserveMemory(const PreparedWrite& write) {
-  const uint64_t rows = write.passage_count();
-  if (rows == 0) return absl::OkStatus();
-  KITH_RETURN_IF_ERROR(debt_->CheckWrite());
-  const uint64_t bytes = index_->BytesToReserve(reserved_rows_ + rows);
+absl::StatusOr<Committer::Updates> Committer::ChangeMetadata(const PreparedWrite& write) const {
+  Updates updates(write.updates.size());
+  for (size_t i = 0; i < write.updates.size(); ++i) {
+    const MetadataChange& change = write.updates[i];
+    const Current& current = current_.at(change.id);
+    if (!current) continue;
+    Metadata metadata;
+    if (!change.replace) {
+      KITH_ASSIGN_OR_RETURN(metadata, ReadMetadata(*current));
+      for (const std::string& key : change.remove) metadata.erase(key);
+    }
+    for (const auto& [key, value] : change.set) metadata.insert_or_assign(key, value);
+    KITH_RETURN_IF_ERROR(
+        InField(ValidateMetadataSize(metadata, services_->limits), fmt::format("updates[{}]", i)));
+    Updated& updated = updates[i].emplace();
+    updated.record = *current;
+    updated.record.clear_metadata();
+    WriteMetadata(metadata, &updated.record);
+    updated.record.set_update_time_us(write.time.micros);
+    updated.record.clear_content_hash();
+    updated.metadata =
+        std::make_shared<const index::MetadataRow>(rows_->MetadataOf(std::move(metadata)));
+  }
+  return updates;
+}
+
+absl::Status Committer::ReserveMemory(const PreparedWrite& write, const Updates& updates) {
+  // A delete needs none, and is never refused for it.
+  if (write.documents.empty() && updates.empty()) return absl::OkStatus();
+  index::RowNeeds needs = reserved_;
+  for (const PreparedDocument& document : write.documents) needs.Add(document.needs);
+  if (needs.rows != reserved_.rows) KITH_RETURN_IF_ERROR(debt_->CheckWrite());
+  for (const std::optional<Updated>& updated : updates) {
+    if (!updated) continue;
+    needs.metadata_bytes +=
+        index::RunBytes(*updated->metadata) * updated->record.passages(0).passage_count();
+  }
+  const uint64_t bytes = index_->BytesToReserve(needs);
   if (bytes > 0) {
     KITH_ASSIGN_OR_RETURN(const auto taken, services_->memory.ReserveForWrite(bytes));
-    KITH_RETURN_IF_ERROR(index_->Reserve(reserved_rows_ + rows));
+    KITH_RETURN_IF_ERROR(index_->Reserve(needs));
     index_memory_.Resize(index_->memory_bytes());
   }
-  reserved_rows_ += rows;
+  reserved_ = needs;
   return absl::OkStatus();
 }
 
-absl::StatusOr<WriteAnswer> Committer::Stage(const PreparedWrite& write,
+absl::StatusOr<WriteAnswer> Committer::Stage(const PreparedWrite& write, Updates updates,
                                              storage::CommitBatch* batch) {
   const uint64_t sequence = next_state_.sequence() + 1;
   next_state_.set_sequence(sequence);
@@ -228,6 +286,10 @@ absl::StatusOr<WriteAnswer> Committer::Stage(const PreparedWrite& write,
   }
   for (const DocumentDelete& one : write.deletes) {
     ++(StageDelete(one.id, batch) ? answer.deleted : answer.missing);
+  }
+  for (size_t i = 0; i < write.updates.size(); ++i) {
+    if (!updates[i]) ++answer.missing;
+    answer.results.push_back(StageUpdate(write.updates[i].id, std::move(updates[i]), batch));
   }
   if (!write.request_id.empty()) {
     uint64_t rows = next_state_.request_rows();
@@ -290,6 +352,25 @@ bool Committer::StageDelete(const std::string& id, storage::CommitBatch* batch) 
   return true;
 }
 
+UpsertResult Committer::StageUpdate(const std::string& id, std::optional<Updated> updated,
+                                    storage::CommitBatch* batch) {
+  UpsertResult result{.id = id};
+  if (!updated) return result;
+  store::DocumentRecord& record = updated->record;
+  record.set_sequence(next_state_.sequence());
+  const store::PassageRange& range = record.passages(0);
+  batch->PutDocument(id, record);
+  batch->PutUpdate(kSpace, range.first_ordinal(), range.passage_count(), id);
+  changes_.push_back(
+      {.updated = {range.first_ordinal(), range.first_ordinal() + range.passage_count()},
+       .metadata = std::move(updated->metadata),
+       .sequence = record.sequence()});
+  result.passage_count = range.passage_count();
+  result.etag = DocumentEtag(identity_.shard, record.sequence());
+  current_.at(id) = std::move(record);
+  return result;
+}
+
 // Takes a version of a document out, all but its own row.
 index::OrdinalRange Committer::StageRemoval(const store::DocumentRecord& old,
                                             storage::CommitBatch* batch) {
@@ -316,11 +397,15 @@ absl::Status Committer::Persist(bool sync, storage::CommitBatch* batch) {
 void Committer::Apply() {
   for (const Change& change : changes_) {
     if (change.deleted.begin < change.deleted.end) index_->Delete(change.deleted);
+    if (change.metadata != nullptr) {
+      index_->UpdateMetadata(change.updated, change.metadata, change.sequence);
+    }
     if (change.added == nullptr) continue;
     const PreparedDocument& document = *change.added;
     for (size_t i = 0; i < document.passages.size(); ++i) {
       index_->Append(change.first_ordinal + i, static_cast<uint32_t>(i),
-                     {&document.vectors[i * identity_.dimension], identity_.dimension});
+                     {&document.vectors[i * identity_.dimension], identity_.dimension},
+                     {.terms = &document.terms[i], .metadata = document.metadata});
     }
   }
   state_ = next_state_;
@@ -331,6 +416,7 @@ void Committer::Apply() {
 WriteAnswer Committer::Repeat(const store::RequestRecord& record, WriteAnswer first) const {
   first.token = {identity_.uuid, identity_.epoch, record.sequence()};
   for (UpsertResult& result : first.results) {
+    if (result.passage_count == 0) continue;  // there was no such document
     result.etag = DocumentEtag(identity_.shard, record.sequence());
   }
   return first;

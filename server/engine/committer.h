@@ -28,6 +28,7 @@
 #include "server/engine/indexing/index_debt.h"
 #include "server/engine/prepared_write.h"
 #include "server/engine/request_rows.h"
+#include "server/engine/row_maker.h"
 #include "server/engine/services.h"
 #include "server/engine/view.h"
 #include "storage/commit_batch.h"
@@ -51,8 +52,9 @@ class Committer {
  public:
   using Write = std::unique_ptr<PreparedWrite>;
 
-  Committer(const Services* services, const ShardIdentity& identity, store::ShardState state,
-            FieldRegistry fields, std::unique_ptr<index::IndexWriter> index, const IndexDebt* debt);
+  Committer(const Services* services, const ShardIdentity& identity,
+            std::shared_ptr<const RowMaker> rows, store::ShardState state, FieldRegistry fields,
+            std::unique_ptr<index::IndexWriter> index, const IndexDebt* debt);
 
   struct Outcome {
     std::shared_ptr<const View>
@@ -74,21 +76,37 @@ class Committer {
 
   // What a group changes in memory once it is on disk, in order.
   struct Change {
-    index::OrdinalRange deleted;              // of the version before; empty for a new document
+    index::OrdinalRange deleted = {};         // of the version before; empty for a new document
     uint64_t first_ordinal = 0;               // of the version now
-    const PreparedDocument* added = nullptr;  // null: only deleted
+    const PreparedDocument* added = nullptr;  // null: only deleted, or updated
+    index::OrdinalRange updated = {};         // these passages have `metadata` now
+    std::shared_ptr<const index::MetadataRow> metadata = nullptr;
+    uint64_t sequence = 0;  // of the update
   };
+
+  // What a change of metadata makes of a document; absent: there is no such document.
+  struct Updated {
+    store::DocumentRecord record;  // complete but for its sequence
+    std::shared_ptr<const index::MetadataRow> metadata;
+  };
+  using Updates = std::vector<std::optional<Updated>>;
 
   void BeginGroup();
   absl::Status LoadCurrent(const std::vector<Write>& writes);
-  // What may refuse a write by itself: its caller, its conditions, its fields, memory.
-  absl::Status Check(const PreparedWrite& write);
+  // What may refuse a write by itself: its caller, its conditions, its fields, memory. Returns what
+  // its changes of metadata come to, in their order.
+  absl::StatusOr<Updates> Check(const PreparedWrite& write);
+  absl::StatusOr<bool> AbsorbFields(const PreparedWrite& write, FieldRegistry* fields) const;
   absl::Status CheckConditions(const PreparedWrite& write) const;
-  absl::Status ReserveMemory(const PreparedWrite& write);
+  absl::StatusOr<Updates> ChangeMetadata(const PreparedWrite& write) const;
+  absl::Status ReserveMemory(const PreparedWrite& write, const Updates& updates);
   // Adds a checked write to the batch. An error here is storage's and ends the whole group.
-  absl::StatusOr<WriteAnswer> Stage(const PreparedWrite& write, storage::CommitBatch* batch);
+  absl::StatusOr<WriteAnswer> Stage(const PreparedWrite& write, Updates updates,
+                                    storage::CommitBatch* batch);
   UpsertResult StageDocument(const PreparedDocument& document, storage::CommitBatch* batch);
   bool StageDelete(const std::string& id, storage::CommitBatch* batch);
+  UpsertResult StageUpdate(const std::string& id, std::optional<Updated> updated,
+                           storage::CommitBatch* batch);
   index::OrdinalRange StageRemoval(const store::DocumentRecord& old, storage::CommitBatch* batch);
   absl::Status Persist(bool sync, storage::CommitBatch* batch);
   void Apply();
@@ -97,6 +115,7 @@ class Committer {
   // Constant after construction.
   const Services* const services_;
   const ShardIdentity identity_;
+  const std::shared_ptr<const RowMaker> rows_;
   const IndexDebt* const debt_;
 
   // The shard's state as of the last commit.
@@ -111,7 +130,7 @@ class Committer {
   store::ShardState next_state_;
   FieldRegistry next_fields_;
   bool fields_changed_ = false;
-  uint64_t reserved_rows_ = 0;
+  index::RowNeeds reserved_;
   absl::flat_hash_map<std::string, Current> current_;
   std::vector<Change> changes_;
 };

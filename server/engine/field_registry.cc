@@ -1,6 +1,7 @@
 #include "server/engine/field_registry.h"
 
 #include "kith/base/error.h"
+#include "kith/base/status_macros.h"
 #include "server/engine/records.h"
 
 namespace kith::engine {
@@ -53,33 +54,47 @@ absl::StatusOr<bool> FieldRegistry::Absorb(const store::DocumentRecord& document
                                            size_t fields_max) {
   bool changed = false;
   for (const store::MetadataEntry& entry : document.metadata()) {
-    const FieldType given = TypeOf(entry.value());
-    const auto [field, is_new] = types_.try_emplace(entry.key(), given);
-    FieldType& fixed = field->second;
-    if (is_new) {
-      changed = true;
-      if (types_.size() > fields_max) {
-        return InvalidArgument(
-                   reason::kInvalidMetadata,
-                   "metadata: {} would be field number {} of the collection, the limit is {}",
-                   Quoted(entry.key()), types_.size(), fields_max)
-            .Field("metadata")
-            .With("limit", fields_max);
-      }
-    } else if (fixed == FieldType::kInt64 && given == FieldType::kDouble) {
-      fixed = FieldType::kDouble;
-      changed = true;
-    } else if (fixed != given && !(fixed == FieldType::kDouble && given == FieldType::kInt64)) {
-      return InvalidArgument(
-                 reason::kFieldTypeConflict,
-                 "metadata: the field {} holds values of type {} in this collection, got {}",
-                 Quoted(entry.key()), NameOf(fixed), NameOf(given))
-          .Field("metadata[" + Quoted(entry.key()) + "]")
-          .With("field_type", NameOf(fixed))
-          .With("given_type", NameOf(given));
-    }
+    KITH_ASSIGN_OR_RETURN(const bool added, Absorb(entry.key(), TypeOf(entry.value()), fields_max));
+    changed = changed || added;
   }
   return changed;
+}
+
+absl::StatusOr<bool> FieldRegistry::Absorb(const Metadata& metadata, size_t fields_max) {
+  bool changed = false;
+  for (const auto& [key, value] : metadata) {
+    const auto type = static_cast<FieldType>(value.index() + 1);
+    KITH_ASSIGN_OR_RETURN(const bool added, Absorb(key, type, fields_max));
+    changed = changed || added;
+  }
+  return changed;
+}
+
+absl::StatusOr<bool> FieldRegistry::Absorb(const std::string& name, FieldType given,
+                                           size_t fields_max) {
+  const auto [field, is_new] = types_.try_emplace(name, given);
+  FieldType& fixed = field->second;
+  if (is_new) {
+    if (types_.size() <= fields_max) return true;
+    return InvalidArgument(
+               reason::kInvalidMetadata,
+               "metadata: {} would be field number {} of the collection, the limit is {}",
+               Quoted(name), types_.size(), fields_max)
+        .Field("metadata")
+        .With("limit", fields_max);
+  }
+  if (fixed == given || (fixed == FieldType::kDouble && given == FieldType::kInt64)) return false;
+  if (fixed == FieldType::kInt64 && given == FieldType::kDouble) {
+    fixed = FieldType::kDouble;
+    return true;
+  }
+  return InvalidArgument(
+             reason::kFieldTypeConflict,
+             "metadata: the field {} holds values of type {} in this collection, got {}",
+             Quoted(name), NameOf(fixed), NameOf(given))
+      .Field("metadata[" + Quoted(name) + "]")
+      .With("field_type", NameOf(fixed))
+      .With("given_type", NameOf(given));
 }
 
 }  // namespace kith::engine

@@ -22,14 +22,18 @@ class FieldRegistry {
   static absl::StatusOr<FieldRegistry> FromRecord(const store::FieldRegistry& record);
   store::FieldRegistry ToRecord() const;
 
-  // Takes in the fields of a document. INVALID_ARGUMENT / FIELD_TYPE_CONFLICT names the field and
-  // both types; INVALID_METADATA when there would be more than `fields_max`. After an error the
-  // registry may hold some of the document's fields: use a copy. Returns whether anything changed.
+  // Takes in the fields of a document, or those that a change of metadata sets. INVALID_ARGUMENT /
+  // FIELD_TYPE_CONFLICT names the field and both types; INVALID_METADATA when there would be more
+  // than `fields_max`. After an error the registry may hold some of the document's fields: use a
+  // copy. Returns whether anything changed.
   absl::StatusOr<bool> Absorb(const store::DocumentRecord& document, size_t fields_max);
+  absl::StatusOr<bool> Absorb(const Metadata& metadata, size_t fields_max);
 
   const std::map<std::string, FieldType>& types() const { return types_; }
 
  private:
+  absl::StatusOr<bool> Absorb(const std::string& name, FieldType given, size_t fields_max);
+
   std::map<std::string, FieldType> types_;
 };
 

@@ -17,9 +17,7 @@ uint64_t BytesOf(const StoredHit& hit) {
 
 }  // namespace
 
-std::shared_ptr<const StoredHit> HitCache::Find(storage::ShardNumber shard,
-                                                storage::Ordinal ordinal) {
-  const Key key{shard, ordinal};
+std::shared_ptr<const StoredHit> HitCache::Find(const Key& key) {
   Stripe& stripe = StripeOf(key);
   absl::MutexLock lock(&stripe.mu);
   const auto found = stripe.entries.find(key);
@@ -28,9 +26,7 @@ std::shared_ptr<const StoredHit> HitCache::Find(storage::ShardNumber shard,
   return found->second->hit;
 }
 
-void HitCache::Insert(storage::ShardNumber shard, storage::Ordinal ordinal,
-                      std::shared_ptr<const StoredHit> hit) {
-  const Key key{shard, ordinal};
+void HitCache::Insert(const Key& key, std::shared_ptr<const StoredHit> hit) {
   const uint64_t bytes = BytesOf(*hit);
   if (bytes > kLargestBytes || bytes > stripe_bytes_) return;
   std::list<Entry> dropped;  // destroyed after the lock is given back

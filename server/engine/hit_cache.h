@@ -1,9 +1,10 @@
 // HitCache: the storage rows behind hits, parsed, by ordinal. A search at full speed spends more
 // time on twenty point reads of RocksDB than on the graph; hits of real questions repeat.
 //
-// Nothing in it ever goes stale: an ordinal is never reused, and a write of a document gives all of
-// its passages new ordinals. So an entry is right for every View that can find its ordinal.
-// REQUIRES of whoever changes a document's row and keeps its ordinals: another key.
+// Nothing in it ever goes stale: an ordinal is never reused, a write of a document gives all of its
+// passages new ordinals, and a change of its metadata alone gives them another *stamp*
+// (index::MetadataRuns::StampOf). So an entry is right for every View that shows its ordinal with
+// its stamp.
 //
 // Thread-safe: striped locks, held for a look-up.
 
@@ -37,24 +38,26 @@ class HitCache {
   HitCache(const HitCache&) = delete;
   HitCache& operator=(const HitCache&) = delete;
 
+  // What names a row as a View shows it.
+  struct Key {
+    storage::ShardNumber shard = 0;
+    storage::Ordinal ordinal = 0;
+    storage::Sequence stamp = 0;
+    friend bool operator==(const Key&, const Key&) = default;
+    template <typename H>
+    friend H AbslHashValue(H state, const Key& key) {
+      return H::combine(std::move(state), key.shard, key.ordinal, key.stamp);
+    }
+  };
+
   // Null if it is not there.
-  std::shared_ptr<const StoredHit> Find(storage::ShardNumber shard, storage::Ordinal ordinal);
+  std::shared_ptr<const StoredHit> Find(const Key& key);
   // Large rows (a document with much metadata) are not kept.
-  void Insert(storage::ShardNumber shard, storage::Ordinal ordinal,
-              std::shared_ptr<const StoredHit> hit);
+  void Insert(const Key& key, std::shared_ptr<const StoredHit> hit);
 
  private:
   static constexpr size_t kStripes = 16;
 
-  struct Key {
-    storage::ShardNumber shard;
-    storage::Ordinal ordinal;
-    friend bool operator==(const Key&, const Key&) = default;
-    template <typename H>
-    friend H AbslHashValue(H state, const Key& key) {
-      return H::combine(std::move(state), key.shard, key.ordinal);
-    }
-  };
   struct Entry {
     Key key;
     std::shared_ptr<const StoredHit> hit;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "index/row_companions.h"
 #include "kith/base/call.h"
 #include "kith/store/document.pb.h"
 #include "server/engine/document.h"
@@ -31,11 +32,17 @@ struct PreparedDocument {
   store::DocumentRecord record;
   std::vector<Passage> passages;  // at least one
   std::vector<float> vectors;     // [passages, dimension]
+  // What the index takes beside the vectors.
+  std::shared_ptr<const index::MetadataRow> metadata;
+  std::vector<index::RowTerms> terms;  // one a passage
+  index::RowNeeds needs;               // of all its passages
   bool truncated = false;
 };
 
-// What a write is answered with, upserts and deletes alike.
+// What a write is answered with, upserts, deletes and updates of metadata alike.
 struct WriteAnswer {
+  // One a document, or one a change of metadata: then without passages if there is no such
+  // document.
   std::vector<UpsertResult> results;
   uint32_t deleted = 0;
   uint32_t missing = 0;
@@ -48,6 +55,7 @@ using WriteDone = std::function<void(absl::StatusOr<WriteAnswer>)>;
 struct PreparedWrite {
   std::vector<PreparedDocument> documents;
   std::vector<DocumentDelete> deletes;
+  std::vector<MetadataChange> updates;
   std::string request_id;  // empty: the request may not be repeated
   RequestHash request_hash;
   // The request id was seen before: the committer answers, and there is nothing in here to write.
@@ -58,7 +66,7 @@ struct PreparedWrite {
 
   std::shared_ptr<const Call> call;
   WriteDone done;
-  MemoryBudget::Reservation memory;  // for the texts and vectors in here
+  MemoryBudget::Reservation memory;  // for what is in here
   InFlight::Ticket ticket;
 
   size_t passage_count() const {

@@ -94,6 +94,8 @@ class UpsertPreparation {
   absl::Status AddDocument(DocumentInput input, Truncation truncation);
   absl::Status AddPassages(const DocumentInput& input, Truncation truncation,
                            PreparedDocument* document);
+  // What the index takes beside the vectors.
+  void AddRows(Metadata metadata, PreparedDocument* document);
   absl::Status CheckPassageCount(size_t documents) const;
   absl::StatusOr<bool> WasSeen() const;
 
@@ -174,13 +176,27 @@ absl::Status UpsertPreparation::AddDocument(DocumentInput input, Truncation trun
   } else {
     KITH_RETURN_IF_ERROR(AddPassages(input, truncation, &document));
   }
-  passages_ += document.passages.size();
-  bytes_ += 2 * input.text.size() + document.record.ByteSizeLong();
-  document.id = std::move(input.id);
   document.text = std::move(input.text);
+  AddRows(std::move(input.metadata), &document);
+  passages_ += document.passages.size();
+  bytes_ += 2 * document.text.size() + document.record.ByteSizeLong();
+  document.id = std::move(input.id);
   document.if_match = std::move(input.if_match);
   document.if_none_match = std::move(input.if_none_match);
   return absl::OkStatus();
+}
+
+void UpsertPreparation::AddRows(Metadata metadata, PreparedDocument* document) {
+  document->metadata =
+      std::make_shared<const index::MetadataRow>(context_.rows->MetadataOf(std::move(metadata)));
+  for (const Passage& passage : document->passages) {
+    const std::string_view span =
+        std::string_view(document->text).substr(passage.begin, passage.end - passage.begin);
+    document->terms.push_back(context_.rows->Terms(passage.heading_path, span));
+    document->needs.Add(document->terms.back(), *document->metadata);
+    bytes_ += document->terms.back().memory_bytes();
+  }
+  bytes_ += MetadataBytes(*document->metadata);
 }
 
 absl::Status UpsertPreparation::AddPassages(const DocumentInput& input, Truncation truncation,
@@ -220,6 +236,13 @@ absl::Status PlaceVectors(std::span<const float> rows, const VectorSpace& space,
         InField(CheckEmbeddings(document.vectors, space), FieldOf("documents", i)));
   }
   return absl::OkStatus();
+}
+
+// About what a change takes while it waits for its commit.
+size_t BytesOf(const MetadataChange& change) {
+  size_t bytes = sizeof(change) + change.id.size() + MetadataBytes(change.set);
+  for (const std::string& key : change.remove) bytes += sizeof(key) + key.size();
+  return bytes;
 }
 
 }  // namespace
@@ -272,6 +295,31 @@ absl::StatusOr<Prepared> PrepareDelete(const Services& services, const Collectio
   write->durability = request.durability.value_or(options.default_durability);
   write->time = Now();
   write->deletes = std::move(request.deletes);
+  write->call = std::move(call);
+  return write;
+}
+
+absl::StatusOr<Prepared> PrepareUpdate(const Services& services, const CollectionOptions& options,
+                                       UpdateMetadataRequest request,
+                                       std::shared_ptr<const Call> call) {
+  const Limits& limits = services.limits;
+  KITH_RETURN_IF_ERROR(CheckBatchSize(request.updates.size(), "updates", limits.batch_documents));
+  KITH_RETURN_IF_ERROR(CheckRequestId(request.request_id, limits));
+  KITH_RETURN_IF_ERROR(CheckIds(request.updates, "updates", limits));
+  size_t bytes = 0;
+  for (size_t i = 0; i < request.updates.size(); ++i) {
+    KITH_RETURN_IF_ERROR(call->Check());
+    KITH_RETURN_IF_ERROR(
+        InField(ValidateMetadataChange(request.updates[i], limits), FieldOf("updates", i)));
+    bytes += BytesOf(request.updates[i]);
+  }
+  auto write = std::make_unique<PreparedWrite>();
+  KITH_ASSIGN_OR_RETURN(write->memory, services.memory.ReserveForWrite(bytes));
+  if (!request.request_id.empty()) write->request_hash = HashOf(request.updates);
+  write->request_id = std::move(request.request_id);
+  write->durability = request.durability.value_or(options.default_durability);
+  write->time = Now();
+  write->updates = std::move(request.updates);
   write->call = std::move(call);
   return write;
 }

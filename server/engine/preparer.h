@@ -12,6 +12,7 @@
 #include "kith/base/call.h"
 #include "server/engine/encoders.h"
 #include "server/engine/prepared_write.h"
+#include "server/engine/row_maker.h"
 #include "server/engine/schema.h"
 #include "server/engine/services.h"
 #include "server/engine/write.h"
@@ -23,6 +24,7 @@ struct PrepareContext {
   uint32_t shard = 0;
   VectorSpace space;
   CollectionOptions options;
+  std::shared_ptr<const RowMaker> rows;
   // The space's encoder; null for a space without one; an error if it has one that is not to be
   // had.
   absl::StatusOr<EncoderRef> encoder;
@@ -38,6 +40,10 @@ void PrepareUpsert(const Services& services, const PrepareContext& context, Upse
 
 absl::StatusOr<Prepared> PrepareDelete(const Services& services, const CollectionOptions& options,
                                        DeleteRequest request, std::shared_ptr<const Call> call);
+
+absl::StatusOr<Prepared> PrepareUpdate(const Services& services, const CollectionOptions& options,
+                                       UpdateMetadataRequest request,
+                                       std::shared_ptr<const Call> call);
 
 // ENCODER_UNAVAILABLE, NO_ENCODER or OK, before a text can be encoded.
 absl::StatusOr<EncoderRef> RequireEncoder(const PrepareContext& context);

@@ -162,6 +162,13 @@ store::CollectionRecord CollectionRecordOf(const CollectionInfo& info, uint64_t 
   splitter->set_kind(static_cast<store::SplitterKind>(info.options.splitter.kind));
   splitter->set_max_tokens(info.options.splitter.max_tokens);
   splitter->set_overlap_tokens(info.options.splitter.overlap_tokens);
+  store::TermsRecord* terms = record.mutable_terms();
+  terms->set_enabled(info.options.text_index.enabled);
+  terms->set_language(info.options.text_index.language);
+  terms->set_remove_stop_words(info.options.text_index.remove_stop_words);
+  for (const std::string& field : info.options.unindexed_fields) {
+    record.add_unindexed_fields(field);
+  }
   store::ShardRef* shard = record.add_shards();
   shard->set_number(shard_number);
   shard->set_uuid(shard_uuid);
@@ -194,6 +201,15 @@ absl::StatusOr<CollectionInfo> ReadCollection(uint32_t number,
   info.options.splitter.kind = static_cast<SplitterKind>(space.splitter().kind());
   info.options.splitter.max_tokens = space.splitter().max_tokens();
   info.options.splitter.overlap_tokens = space.splitter().overlap_tokens();
+  if (record.has_terms()) {
+    info.options.text_index = {record.terms().enabled(), record.terms().language(),
+                               record.terms().remove_stop_words()};
+    if (!ValidateTextIndex(info.options.text_index).ok()) {
+      return Corrupt(fmt::format("the text index of collection {}", number));
+    }
+  }
+  info.options.unindexed_fields.assign(record.unindexed_fields().begin(),
+                                       record.unindexed_fields().end());
   info.space.name = space.name();
   info.space.dimension = space.dimension();
   info.space.metric = static_cast<Metric>(space.metric() - 1);

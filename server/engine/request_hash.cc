@@ -36,8 +36,12 @@ class Hasher {
                            document.vector->values.size() * sizeof(float)));
       Add(document.vector->fingerprint);
     }
-    Add(static_cast<uint64_t>(document.metadata.size()));
-    for (const auto& [key, value] : document.metadata) {
+    AddMetadata(document.metadata);
+  }
+
+  void AddMetadata(const Metadata& metadata) {
+    Add(static_cast<uint64_t>(metadata.size()));
+    for (const auto& [key, value] : metadata) {
       Add(key);
       Add(static_cast<uint8_t>(value.index()));
       std::visit([this](const auto& v) { Add(v); }, value);
@@ -79,6 +83,19 @@ RequestHash HashOf(const std::vector<DocumentDelete>& deletes) {
   for (const DocumentDelete& one : deletes) {
     hasher.Add(one.id);
     hasher.Add(one.if_match);
+  }
+  return hasher.Finish();
+}
+
+RequestHash HashOf(const std::vector<MetadataChange>& updates) {
+  Hasher hasher;
+  hasher.Add('M');
+  for (const MetadataChange& change : updates) {
+    hasher.Add(change.id);
+    hasher.Add(change.if_match);
+    hasher.Add(change.replace);
+    hasher.AddMetadata(change.set);
+    hasher.Add(change.remove);
   }
   return hasher.Finish();
 }

@@ -25,6 +25,7 @@ struct RequestHash {
 // hours: changing it makes repeats across an upgrade look like other content, and nothing worse.
 RequestHash HashOf(const std::vector<DocumentInput>& documents, Truncation truncation);
 RequestHash HashOf(const std::vector<DocumentDelete>& deletes);
+RequestHash HashOf(const std::vector<MetadataChange>& updates);
 
 // Of one document's content (text, vector, metadata, not its id or conditions), as 16 bytes.
 std::string ContentHash(const DocumentInput& document);

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "index/metric.h"
 #include "server/engine/document.h"
@@ -43,9 +44,23 @@ struct IndexSettings {
   friend bool operator==(const IndexSettings&, const IndexSettings&) = default;
 };
 
+// How texts become terms, which lexical queries look for. Fixed when the collection is made:
+// another choice would need the terms of all rows made anew.
+struct TextIndexSettings {
+  bool enabled = true;
+  std::string language = "english";  // of index::TermAnalyser::Languages()
+  bool remove_stop_words = false;
+
+  friend bool operator==(const TextIndexSettings&, const TextIndexSettings&) = default;
+};
+
 struct CollectionOptions {
-  SplitterOptions splitter;
+  SplitterOptions splitter = {};
   Durability default_durability = Durability::kSynced;
+  TextIndexSettings text_index = {};
+  // Metadata fields that are stored, but not indexed: nothing can be filtered, counted or ordered
+  // by them. Ascending, each once. Fixed when the collection is made.
+  std::vector<std::string> unindexed_fields = {};
 };
 
 struct VectorSpace {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 
+#include "server/engine/analyser_registry.h"
 #include "server/engine/database.h"
 #include "server/engine/document.h"
 #include "server/engine/encode_queue.h"
@@ -51,6 +52,7 @@ class Services {
   const std::unique_ptr<storage::Store> store;
   mutable MemoryBudget memory;
   mutable HitCache hits;
+  mutable AnalyserRegistry analysers;
   mutable InFlight in_flight;  // requests that were accepted and not answered yet
   mutable Timer timer;
   mutable SampleBudget samples;

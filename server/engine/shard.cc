@@ -32,13 +32,13 @@ absl::Status Shard::Load(const store::ShardState& state, const store::FieldRegis
   KITH_ASSIGN_OR_RETURN(
       auto index,
       LoadIndex(
-          *services_, identity_, state, manifest,
+          *services_, identity_, *rows_, state, manifest,
           [this](uint64_t rows) { loaded_rows_.store(rows, std::memory_order_relaxed); }, call));
   auto keeper = std::make_unique<ManifestKeeper>(services_, identity_.shard, kSpace, manifest);
   KITH_RETURN_IF_ERROR(keeper->FollowLoaded(
       index->Publish(), state.spaces().empty() ? 0 : state.spaces(0).next_ordinal()));
 
-  committer_ = std::make_unique<Committer>(services_, identity_, state, std::move(registry),
+  committer_ = std::make_unique<Committer>(services_, identity_, rows_, state, std::move(registry),
                                            std::move(index), &indexer_.debt());
   Publish(committer_->MakeView());
   indexer_.Begin(std::move(keeper));

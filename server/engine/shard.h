@@ -22,6 +22,7 @@
 #include "server/engine/executor.h"
 #include "server/engine/indexing/recall_sampler.h"
 #include "server/engine/indexing/shard_indexer.h"
+#include "server/engine/row_maker.h"
 #include "server/engine/schema.h"
 #include "server/engine/services.h"
 #include "server/engine/view.h"
@@ -31,9 +32,11 @@ namespace kith::engine {
 class Shard : public std::enable_shared_from_this<Shard> {
  public:
   // `services` must outlive the shard.
-  Shard(const Services* services, const ShardIdentity& identity)
+  Shard(const Services* services, const ShardIdentity& identity,
+        std::shared_ptr<const RowMaker> rows)
       : services_(services),
         identity_(identity),
+        rows_(std::move(rows)),
         strand_(&services->commits),
         sampler_(services, this),
         indexer_(services, this) {}
@@ -41,6 +44,7 @@ class Shard : public std::enable_shared_from_this<Shard> {
   Shard& operator=(const Shard&) = delete;
 
   const ShardIdentity& identity() const { return identity_; }
+  const std::shared_ptr<const RowMaker>& rows() const { return rows_; }
 
   // Loads the index: segments from their files, what they do not cover from storage; nothing is
   // encoded. DATA_LOSS if what is stored does not agree with the shard's own counts. Once, before
@@ -105,6 +109,7 @@ class Shard : public std::enable_shared_from_this<Shard> {
   // Constant after construction.
   const Services* const services_;
   const ShardIdentity identity_;
+  const std::shared_ptr<const RowMaker> rows_;
   Strand strand_;
 
   // Own synchronisation.

@@ -1,10 +1,13 @@
 #include "server/engine/validate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <variant>
 
 #include "encoder/utf8.h"
+#include "fmt/ranges.h"
+#include "index/terms/analyser.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/engine/search.h"
@@ -35,15 +38,25 @@ constexpr int64_t kTimestampMin = -62'135'596'800'000'000;
 constexpr int64_t kTimestampEnd = 253'402'300'800'000'000;
 
 // Bytes that a value counts for under limits.metadata_bytes.
+struct ValueBytes {
+  size_t operator()(const std::string& value) const { return value.size(); }
+  size_t operator()(const std::vector<std::string>& values) const {
+    size_t bytes = 0;
+    for (const std::string& value : values) bytes += value.size();
+    return bytes;
+  }
+  size_t operator()(bool) const { return 1; }
+  template <typename T>
+  size_t operator()(const T& value) const {
+    return sizeof(value);
+  }
+};
+
 struct ValueChecker {
   const Limits& limits;
   const std::string& field;
-  size_t* bytes;
 
-  absl::Status operator()(const std::string& value) const {
-    *bytes += value.size();
-    return ValidateUtf8(value, field);
-  }
+  absl::Status operator()(const std::string& value) const { return ValidateUtf8(value, field); }
   absl::Status operator()(const std::vector<std::string>& values) const {
     if (values.size() > limits.keyword_list_values) {
       return InvalidArgument(reason::kInvalidMetadata, "{}: {} values, the limit is {}", field,
@@ -54,26 +67,18 @@ struct ValueChecker {
     return absl::OkStatus();
   }
   absl::Status operator()(double value) const {
-    *bytes += sizeof(value);
     if (std::isfinite(value)) return absl::OkStatus();
     return InvalidArgument(reason::kInvalidMetadata, "{}: {} is not a finite number", field, value)
         .Field(field);
   }
   absl::Status operator()(Timestamp value) const {
-    *bytes += sizeof(value);
     if (value.micros >= kTimestampMin && value.micros < kTimestampEnd) return absl::OkStatus();
     return InvalidArgument(reason::kInvalidMetadata,
                            "{}: a timestamp outside the years 0001 to 9999", field)
         .Field(field);
   }
-  absl::Status operator()(int64_t value) const {
-    *bytes += sizeof(value);
-    return absl::OkStatus();
-  }
-  absl::Status operator()(bool) const {
-    *bytes += 1;
-    return absl::OkStatus();
-  }
+  absl::Status operator()(int64_t) const { return absl::OkStatus(); }
+  absl::Status operator()(bool) const { return absl::OkStatus(); }
 };
 
 }  // namespace
@@ -156,25 +161,89 @@ absl::Status ValidateMetadataKey(std::string_view key, const Limits& limits) {
 }  // namespace
 
 absl::Status ValidateMetadata(const Metadata& metadata, const Limits& limits) {
+  for (const auto& [key, value] : metadata) {
+    KITH_RETURN_IF_ERROR(ValidateMetadataKey(key, limits));
+    const std::string field = "metadata[" + Quoted(key) + "]";
+    KITH_RETURN_IF_ERROR(std::visit(ValueChecker{limits, field}, value));
+  }
+  return ValidateMetadataSize(metadata, limits);
+}
+
+absl::Status ValidateMetadataSize(const Metadata& metadata, const Limits& limits) {
   if (metadata.size() > limits.metadata_keys) {
     return InvalidArgument(reason::kInvalidMetadata, "metadata: {} keys, the limit is {}",
                            metadata.size(), limits.metadata_keys)
         .Field("metadata")
         .With("limit", limits.metadata_keys);
   }
-  size_t bytes = 0;
-  for (const auto& [key, value] : metadata) {
-    KITH_RETURN_IF_ERROR(ValidateMetadataKey(key, limits));
-    bytes += key.size();
-    const std::string field = "metadata[" + Quoted(key) + "]";
-    KITH_RETURN_IF_ERROR(std::visit(ValueChecker{limits, field, &bytes}, value));
-  }
+  const size_t bytes = MetadataBytes(metadata);
   if (bytes > limits.metadata_bytes) {
     return InvalidArgument(reason::kInvalidMetadata, "metadata: {} bytes, the limit is {}", bytes,
                            limits.metadata_bytes)
         .Field("metadata")
         .With("bytes", bytes)
         .With("limit", limits.metadata_bytes);
+  }
+  return absl::OkStatus();
+}
+
+size_t MetadataBytes(const Metadata& metadata) {
+  size_t bytes = 0;
+  for (const auto& [key, value] : metadata) bytes += key.size() + std::visit(ValueBytes(), value);
+  return bytes;
+}
+
+absl::Status ValidateMetadataChange(const MetadataChange& change, const Limits& limits) {
+  KITH_RETURN_IF_ERROR(ValidateMetadata(change.set, limits));
+  if (change.remove.size() > limits.metadata_keys) {
+    return InvalidArgument(reason::kInvalidMetadata, "remove: {} keys, the limit is {}",
+                           change.remove.size(), limits.metadata_keys)
+        .Field("remove")
+        .With("limit", limits.metadata_keys);
+  }
+  for (const std::string& key : change.remove) {
+    KITH_RETURN_IF_ERROR(ValidateMetadataKey(key, limits));
+    if (change.set.contains(key)) {
+      return InvalidArgument(reason::kInvalidMetadata, "metadata: {} is both set and removed",
+                             Quoted(key))
+          .Field("metadata[" + Quoted(key) + "]");
+    }
+  }
+  if (change.set.empty() && change.remove.empty() && !change.replace) {
+    return InvalidArgument(reason::kInvalidMetadata, "metadata: nothing to change")
+        .Field("metadata");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateTextIndex(const TextIndexSettings& settings) {
+  const auto& languages = index::TermAnalyser::Languages();
+  if (!std::binary_search(languages.begin(), languages.end(), settings.language)) {
+    return InvalidArgument(reason::kInvalidRequest, "language: {} is not known, must be one of {}",
+                           Quoted(settings.language), fmt::join(languages, ", "))
+        .Field("language");
+  }
+  if (!settings.remove_stop_words) return absl::OkStatus();
+  const auto with_list = index::TermAnalyser::LanguagesWithStopWords();
+  if (std::find(with_list.begin(), with_list.end(), settings.language) == with_list.end()) {
+    return InvalidArgument(reason::kInvalidRequest,
+                           "remove_stop_words: there is no list of stop words for {}, only for {}",
+                           Quoted(settings.language), fmt::join(with_list, ", "))
+        .Field("remove_stop_words");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateUnindexedFields(const std::vector<std::string>& fields, const Limits& limits) {
+  if (fields.size() > limits.collection_fields) {
+    return InvalidArgument(reason::kInvalidRequest, "unindexed_fields: {} given, the limit is {}",
+                           fields.size(), limits.collection_fields)
+        .Field("unindexed_fields")
+        .With("limit", limits.collection_fields);
+  }
+  for (size_t i = 0; i < fields.size(); ++i) {
+    const std::string field = fmt::format("unindexed_fields[{}]", i);
+    KITH_RETURN_IF_ERROR(ValidateClientId(fields[i], limits.metadata_key_bytes, field));
   }
   return absl::OkStatus();
 }

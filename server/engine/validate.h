@@ -9,12 +9,15 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "server/engine/document.h"
 #include "server/engine/limits.h"
 #include "server/engine/schema.h"
+#include "server/engine/write.h"
 
 namespace kith::engine {
 
@@ -33,6 +36,19 @@ absl::Status ValidateText(std::string_view text, const Limits& limits,
                           std::string_view field = "text");
 
 absl::Status ValidateMetadata(const Metadata& metadata, const Limits& limits);
+// What of it depends on all of its fields together: how many there are, and how large they are.
+absl::Status ValidateMetadataSize(const Metadata& metadata, const Limits& limits);
+// Bytes that it counts for under limits.metadata_bytes.
+size_t MetadataBytes(const Metadata& metadata);
+
+// Fields and values as above; something to change; no field both set and removed.
+absl::Status ValidateMetadataChange(const MetadataChange& change, const Limits& limits);
+
+// A known language, and a list of its stop words where they are to be left out. Fields "language"
+// and "remove_stop_words".
+absl::Status ValidateTextIndex(const TextIndexSettings& settings);
+// Names as metadata has them, at most limits.collection_fields. Field "unindexed_fields".
+absl::Status ValidateUnindexedFields(const std::vector<std::string>& fields, const Limits& limits);
 
 // A known quantization; m and ef_construction within the ranges of IndexSettings. Fields "m" and
 // "ef_construction".

@@ -55,9 +55,37 @@ struct DeleteAnswer {
   Durability durability = Durability::kSynced;
 };
 
+// A change of one document's metadata. Its text, vectors and passages stay as they are.
+struct MetadataChange {
+  std::string id;
+  Metadata set = {};                     // these fields get these values
+  std::vector<std::string> remove = {};  // these go; those that are not there are passed over
+  bool replace = false;                  // every field that is not in `set` goes
+  std::string if_match = {};
+};
+
+struct UpdateMetadataRequest {
+  std::vector<MetadataChange> updates;
+  std::string request_id = {};
+  std::optional<Durability> durability = {};
+};
+
+struct UpdateMetadataResult {
+  std::string id;
+  std::string etag;  // empty: there is no such document
+};
+
+struct UpdateMetadataAnswer {
+  std::vector<UpdateMetadataResult> results;  // one a change, in order
+  uint32_t missing = 0;
+  CommitToken token;
+  Durability durability = Durability::kSynced;
+};
+
 // Called exactly once, from a thread of the engine; must not block.
 using UpsertDone = std::function<void(absl::StatusOr<UpsertAnswer>)>;
 using DeleteDone = std::function<void(absl::StatusOr<DeleteAnswer>)>;
+using UpdateMetadataDone = std::function<void(absl::StatusOr<UpdateMetadataAnswer>)>;
 
 }  // namespace kith::engine
 

@@ -17,7 +17,7 @@
 namespace kith::engine {
 
 struct IndexBuild {
-  enum class Kind : uint8_t { kSeal, kMerge, kRepair };
+  enum class Kind : uint8_t { kSeal, kMerge, kRepair, kFold };
 
   // What names a segment: two views of it are of the same one.
   static const void* Identity(const index::SegmentView& segment) {

@@ -15,26 +15,53 @@ bool IsFile(const store::SegmentFile& record, const index::FileSummary& file) {
   return record.size_bytes() == file.size_bytes && record.checksum() == file.checksum;
 }
 
-// Whether a segment of `manifest` was built before the tombstone and may hold its rows.
-bool IsNeeded(const store::ManifestRecord& manifest, const storage::Tombstone& tombstone) {
+// The sequence that a segment's rows, or its metadata, are of.
+using AtSequence = uint64_t (store::SegmentRecord::*)() const;
+
+// Whether a segment of `manifest` was written before the commit that changed these ordinals, and
+// may hold them.
+bool IsNeeded(const store::ManifestRecord& manifest, AtSequence at, storage::Ordinal first,
+              uint64_t count, storage::Sequence sequence) {
   const auto& segments = manifest.segments();
-  auto segment = std::partition_point(
-      segments.begin(), segments.end(),
-      [&](const store::SegmentRecord& s) { return s.end_ordinal() <= tombstone.first; });
-  for (; segment != segments.end() && segment->begin_ordinal() < tombstone.first + tombstone.count;
-       ++segment) {
-    if (segment->built_at_sequence() < tombstone.sequence) return true;
+  auto segment =
+      std::partition_point(segments.begin(), segments.end(),
+                           [&](const store::SegmentRecord& s) { return s.end_ordinal() <= first; });
+  for (; segment != segments.end() && segment->begin_ordinal() < first + count; ++segment) {
+    if (((*segment).*at)() < sequence) return true;
   }
   return false;
 }
 
+// Longest runs of rows that are not needed, as ranges of their first ordinals.
+class Runs {
+ public:
+  void Add(storage::Ordinal first, bool needed) {
+    if (!needed) {
+      if (!in_run_) ranges_.push_back({first, 0});
+      ranges_.back().end = first + 1;  // a run ends with the first key behind its last
+    }
+    in_run_ = !needed;
+  }
+  const std::vector<index::OrdinalRange>& ranges() const { return ranges_; }
+
+ private:
+  bool in_run_ = false;
+  std::vector<index::OrdinalRange> ranges_;
+};
+
 }  // namespace
 
-bool IsRecordOf(const store::SegmentRecord& record, const index::SealedSegment& segment) {
+bool IsRecordOf(const store::SegmentRecord& record, const index::SealedSegment& segment,
+                const index::SealedMetadata& metadata) {
   return record.begin_ordinal() == segment.range().begin &&
          record.end_ordinal() == segment.range().end && record.rows() == segment.rows() &&
          IsFile(record.graph(), segment.graph_file()) &&
-         IsFile(record.rows_file(), segment.rows_file());
+         IsFile(record.rows_file(), segment.rows_file()) &&
+         IsFile(record.terms(), segment.terms_file()) && IsFile(record.metadata(), metadata.file());
+}
+
+bool IsRecordOf(const store::SegmentRecord& record, const index::SegmentView& segment) {
+  return segment.sealed != nullptr && IsRecordOf(record, *segment.sealed, *segment.metadata_file);
 }
 
 ManifestKeeper::ManifestKeeper(const Services* services, storage::ShardNumber shard,
@@ -45,29 +72,20 @@ ManifestKeeper::ManifestKeeper(const Services* services, storage::ShardNumber sh
 
 store::ManifestRecord ManifestKeeper::Next(const index::IndexView& view,
                                            std::span<const store::SegmentRecord> added,
-                                           Range* touched) {
+                                           index::OrdinalRange* touched) {
   const auto touch = [touched](const store::SegmentRecord& segment) {
     if (touched->begin == touched->end) *touched = {segment.begin_ordinal(), segment.end_ordinal()};
     touched->begin = std::min(touched->begin, segment.begin_ordinal());
     touched->end = std::max(touched->end, segment.end_ordinal());
   };
+  const auto& old = record_.segments();
   store::ManifestRecord next;
   next.set_next_segment_id(record_.next_segment_id());
-  auto old = record_.segments().begin();
-  const auto drop = [&] {
-    touch(*old);
-    unnamed_.push_back(old->id());
-    ++old;
-  };
   for (const index::SegmentView& segment : view.segments()) {
     if (segment.sealed == nullptr) continue;
-    const auto is_of = [&](const store::SegmentRecord& r) {
-      return IsRecordOf(r, *segment.sealed);
-    };
-    const auto known = std::find_if(old, record_.segments().end(), is_of);
-    if (known != record_.segments().end()) {
-      while (old != known) drop();
-      *next.add_segments() = *old++;
+    const auto is_of = [&](const store::SegmentRecord& r) { return IsRecordOf(r, segment); };
+    if (const auto known = std::find_if(old.begin(), old.end(), is_of); known != old.end()) {
+      *next.add_segments() = *known;
       continue;
     }
     const auto fresh = std::find_if(added.begin(), added.end(), is_of);
@@ -76,36 +94,53 @@ store::ManifestRecord ManifestKeeper::Next(const index::IndexView& view,
     *next.add_segments() = *fresh;
     next.set_next_segment_id(std::max(next.next_segment_id(), fresh->id() + 1));
   }
-  while (old != record_.segments().end()) drop();
+  // What is named no longer: all of a segment, or the metadata that it had before.
+  for (const store::SegmentRecord& before : old) {
+    const auto now = std::find_if(next.segments().begin(), next.segments().end(),
+                                  [&](const auto& segment) { return segment.id() == before.id(); });
+    const bool is_gone = now == next.segments().end();
+    if (!is_gone && now->metadata_generation() == before.metadata_generation()) continue;
+    touch(before);
+    unnamed_.push_back({before.id(), before.metadata_generation(), is_gone});
+  }
   return next;
 }
 
-absl::StatusOr<std::vector<ManifestKeeper::Range>> ManifestKeeper::Unneeded(
-    const store::ManifestRecord& manifest, const Range& range) const {
-  std::vector<Range> runs;
-  bool in_run = false;
-  KITH_RETURN_IF_ERROR(services_->store->Latest().ScanTombstones(
+absl::Status ManifestKeeper::DropUnneeded(const store::ManifestRecord& manifest,
+                                          const index::OrdinalRange& range,
+                                          storage::CommitBatch* batch) const {
+  const storage::Reader reader = services_->store->Latest();
+  Runs tombstones;
+  KITH_RETURN_IF_ERROR(reader.ScanTombstones(
       shard_, space_, range.begin, range.end,
-      [&](const storage::Tombstone& tombstone) {
-        if (IsNeeded(manifest, tombstone)) {
-          in_run = false;
-        } else {
-          if (!in_run) runs.push_back({tombstone.first, 0});
-          in_run = true;
-          runs.back().end = tombstone.first + 1;  // a run ends with the first key behind its last
-        }
+      [&](const storage::Tombstone& row) {
+        tombstones.Add(row.first, IsNeeded(manifest, &store::SegmentRecord::built_at_sequence,
+                                           row.first, row.count, row.sequence));
         return true;
       },
       Call::Background()));
-  return runs;
+  Runs updates;
+  KITH_RETURN_IF_ERROR(reader.ScanUpdates(
+      shard_, space_, range.begin, range.end,
+      [&](const storage::MetadataUpdate& row) {
+        updates.Add(row.first, IsNeeded(manifest, &store::SegmentRecord::metadata_at_sequence,
+                                        row.first, row.count, row.sequence));
+        return true;
+      },
+      Call::Background()));
+  for (const auto& run : tombstones.ranges()) {
+    batch->DropTombstones(shard_, space_, run.begin, run.end);
+  }
+  for (const auto& run : updates.ranges()) batch->DropUpdates(shard_, space_, run.begin, run.end);
+  return absl::OkStatus();
 }
 
-absl::Status ManifestKeeper::Commit(store::ManifestRecord next, const Range& touched) {
+absl::Status ManifestKeeper::Commit(store::ManifestRecord next,
+                                    const index::OrdinalRange& touched) {
   record_ = std::move(next);
-  KITH_ASSIGN_OR_RETURN(const auto runs, Unneeded(record_, touched));
   storage::CommitBatch batch(*services_->store);
   if (!stored_) batch.PutManifest(shard_, space_, record_);
-  for (const Range& run : runs) batch.DropTombstones(shard_, space_, run.begin, run.end);
+  KITH_RETURN_IF_ERROR(DropUnneeded(record_, touched, &batch));
   if (batch.empty()) return absl::OkStatus();
   KITH_RETURN_IF_ERROR(services_->store->Commit(
       batch, stored_ ? storage::Durability::kApplied : storage::Durability::kSynced));
@@ -116,25 +151,26 @@ absl::Status ManifestKeeper::Commit(store::ManifestRecord next, const Range& tou
 
 absl::Status ManifestKeeper::Follow(const index::IndexView& view,
                                     std::span<const store::SegmentRecord> added) {
-  Range touched;
+  index::OrdinalRange touched;
   store::ManifestRecord next = Next(view, added, &touched);
   if (touched.begin != touched.end) stored_ = false;
   return Commit(std::move(next), touched);
 }
 
 absl::Status ManifestKeeper::FollowLoaded(const index::IndexView& view, storage::Ordinal end) {
-  Range touched;
+  index::OrdinalRange touched;
   store::ManifestRecord next = Next(view, {}, &touched);
   if (touched.begin != touched.end) stored_ = false;
   return Commit(std::move(next), {0, end});
 }
 
 void ManifestKeeper::RemoveUnnamed() {
-  for (const uint64_t id : unnamed_) {
-    if (absl::Status removed = services_->store->segments().Remove(shard_, space_, id, 1);
-        !removed.ok()) {
-      services_->Report(Event::Level::kWarning, std::string(removed.message()));
-    }
+  const storage::SegmentFiles& files = services_->store->segments();
+  for (const Unnamed& one : unnamed_) {
+    absl::Status removed =
+        one.whole ? files.Remove(shard_, space_, one.id, one.metadata_generation)
+                  : files.RemoveMetadata(shard_, space_, one.id, one.metadata_generation);
+    if (!removed.ok()) services_->Report(Event::Level::kWarning, std::string(removed.message()));
   }
   unnamed_.clear();
 }

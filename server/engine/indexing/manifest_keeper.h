@@ -1,9 +1,9 @@
 // ManifestKeeper: the stored manifest of a shard's index, kept in step with what its Views show.
 //
-// A new manifest is one synced commit, together with the tombstones that no segment needs any more;
-// the files of segments that it no longer names are removed after it. When the commit fails the
-// index in memory goes on as it is: the old manifest, its files and its tombstones still describe
-// the same rows, and the next commit catches up.
+// A new manifest is one synced commit, together with the tombstones and updates that no segment
+// needs any more; the files that it no longer names are removed after it. When the commit fails the
+// index in memory goes on as it is: the old manifest, its files, tombstones and updates still
+// describe the same rows, and the next commit catches up.
 //
 // Not thread-safe: on the shard's strand alone (and in Load, before there is one).
 
@@ -18,6 +18,7 @@
 #include "index/index_view.h"
 #include "kith/store/catalog.pb.h"
 #include "server/engine/services.h"
+#include "storage/commit_batch.h"
 #include "storage/types.h"
 
 namespace kith::engine {
@@ -32,39 +33,44 @@ class ManifestKeeper {
   // or among `added`.
   absl::Status Follow(const index::IndexView& view, std::span<const store::SegmentRecord> added);
 
-  // As Follow, and drops every tombstone that no segment of `view` needs, wherever it lies: after
-  // all ordinals below `end` have been loaded.
+  // As Follow, and drops every tombstone and update that no segment of `view` needs, wherever it
+  // lies: after all ordinals below `end` have been loaded.
   absl::Status FollowLoaded(const index::IndexView& view, storage::Ordinal end);
 
   const store::ManifestRecord& record() const { return record_; }
 
  private:
-  struct Range {
-    storage::Ordinal begin = 0;
-    storage::Ordinal end = 0;
+  // Files that go once the manifest which does not name them is stored.
+  struct Unnamed {
+    uint64_t id = 0;
+    uint64_t metadata_generation = 0;
+    bool whole = false;  // all of the segment; else its metadata of that generation
   };
 
-  // The manifest of `view`; what changes against record_ widens `touched`, ids that it no longer
-  // names go to unnamed_.
+  // The manifest of `view`; what changes against record_ widens `touched`, what it no longer names
+  // goes to unnamed_.
   store::ManifestRecord Next(const index::IndexView& view,
-                             std::span<const store::SegmentRecord> added, Range* touched);
-  absl::Status Commit(store::ManifestRecord next, const Range& touched);
-  // Longest runs of tombstones that begin in `range` and that no segment of `manifest` needs.
-  absl::StatusOr<std::vector<Range>> Unneeded(const store::ManifestRecord& manifest,
-                                              const Range& range) const;
+                             std::span<const store::SegmentRecord> added,
+                             index::OrdinalRange* touched);
+  absl::Status Commit(store::ManifestRecord next, const index::OrdinalRange& touched);
+  // Tombstones and updates that begin in `range` and that no segment of `manifest` needs.
+  absl::Status DropUnneeded(const store::ManifestRecord& manifest, const index::OrdinalRange& range,
+                            storage::CommitBatch* batch) const;
   void RemoveUnnamed();
 
   const Services* const services_;
   const storage::ShardNumber shard_;
   const storage::SpaceNumber space_;
 
-  store::ManifestRecord record_;   // of the View that was followed last
-  bool stored_ = true;             // what the catalog holds is record_
-  std::vector<uint64_t> unnamed_;  // segments whose files go once it is
+  store::ManifestRecord record_;  // of the View that was followed last
+  bool stored_ = true;            // what the catalog holds is record_
+  std::vector<Unnamed> unnamed_;
 };
 
-// Whether `record` is of this segment: range, rows and both files.
-bool IsRecordOf(const store::SegmentRecord& record, const index::SealedSegment& segment);
+// Whether `record` is of this segment: range, rows and all files.
+bool IsRecordOf(const store::SegmentRecord& record, const index::SealedSegment& segment,
+                const index::SealedMetadata& metadata);
+bool IsRecordOf(const store::SegmentRecord& record, const index::SegmentView& segment);
 
 }  // namespace kith::engine
 

@@ -24,6 +24,13 @@ uint32_t ProvisionalEf(const index::SegmentBuildOptions& asked) {
   return std::max(asked.m, asked.ef_construction / 2);
 }
 
+// What a fold takes: the image, as much again while it is made, and the new file when it is open.
+constexpr uint64_t kFoldCopies = 3;
+constexpr uint64_t kFoldRowBytes = 12;
+
+// Of the metadata that comes with a build.
+constexpr uint64_t kFirstGeneration = 1;
+
 index::CodeKind CodesOf(Quantization quantization) {
   switch (quantization) {
     case Quantization::kInt4:
@@ -58,12 +65,25 @@ store::SegmentRecord RecordOf(const SegmentJob& job, index::OrdinalRange range,
   record.set_end_ordinal(range.end);
   record.set_rows(built.rows);
   record.set_built_at_sequence(job.sequence);
+  record.set_metadata_generation(kFirstGeneration);
+  record.set_metadata_at_sequence(job.sequence);
   SetFile(built.graph, record.mutable_graph());
   SetFile(built.rows_file, record.mutable_rows_file());
+  SetFile(built.terms, record.mutable_terms());
+  SetFile(built.metadata, record.mutable_metadata());
   return record;
 }
 
+index::ByteSink SinkOf(storage::AtomicFile* file) {
+  return [file](std::string_view bytes) { return file->Append(bytes); };
+}
+
 }  // namespace
+
+index::SegmentPaths PathsOf(const storage::SegmentFiles& files, uint32_t shard, uint64_t id) {
+  return {files.GraphPath(shard, kSpace, id), files.RowsPath(shard, kSpace, id),
+          files.TermsPath(shard, kSpace, id)};
+}
 
 index::OrdinalRange RangeOf(std::span<const index::SegmentView> inputs) {
   return {RangeOf(inputs.front()).begin, RangeOf(inputs.back()).end};
@@ -89,35 +109,78 @@ absl::StatusOr<MadeSegment> MakeSegment(const Services& services, const ShardIde
   for (const index::SegmentView& input : job.inputs) rows += input.live_rows();
   MadeSegment made;
   if (rows == 0) return made;
+  const index::CompanionEstimate companions = index::EstimateCompanions(job.inputs);
   KITH_ASSIGN_OR_RETURN(made.memory, services.memory.ReserveForBuild(
                                          index::EstimateBuildBytes(options, build, rows) +
-                                         index::EstimateResidentBytes(options, build, rows)));
+                                         index::EstimateResidentBytes(options, build, rows) +
+                                         companions.build_bytes + companions.resident_bytes));
 
   const storage::SegmentFiles& files = services.store->segments();
   KITH_RETURN_IF_ERROR(files.Prepare(shard.shard));
-  const index::SegmentPaths paths{files.GraphPath(shard.shard, kSpace, job.id),
-                                  files.RowsPath(shard.shard, kSpace, job.id)};
-  auto remove_files =
-      absl::MakeCleanup([&] { files.Remove(shard.shard, kSpace, job.id, 1).IgnoreError(); });
+  const index::SegmentPaths paths = PathsOf(files, shard.shard, job.id);
+  const std::string metadata_path =
+      files.MetadataPath(shard.shard, kSpace, job.id, kFirstGeneration);
+  auto remove_files = absl::MakeCleanup(
+      [&] { files.Remove(shard.shard, kSpace, job.id, kFirstGeneration).IgnoreError(); });
   KITH_ASSIGN_OR_RETURN(auto graph, storage::AtomicFile::Create(paths.graph));
   KITH_ASSIGN_OR_RETURN(auto exact, storage::AtomicFile::Create(paths.rows));
-  KITH_ASSIGN_OR_RETURN(
-      const index::SegmentBuilt built,
-      index::BuildSegment(options, job.inputs, build,
-                          {.graph = [&](std::string_view bytes) { return graph.Append(bytes); },
-                           .rows = [&](std::string_view bytes) { return exact.Append(bytes); }},
-                          call, progress));
+  KITH_ASSIGN_OR_RETURN(auto terms, storage::AtomicFile::Create(paths.terms));
+  KITH_ASSIGN_OR_RETURN(auto metadata, storage::AtomicFile::Create(metadata_path));
+  KITH_ASSIGN_OR_RETURN(const index::SegmentBuilt built,
+                        index::BuildSegment(options, job.inputs, build,
+                                            {.graph = SinkOf(&graph),
+                                             .rows = SinkOf(&exact),
+                                             .terms = SinkOf(&terms),
+                                             .metadata = SinkOf(&metadata)},
+                                            call, progress));
   if (built.rows == 0) return made;
-  KITH_RETURN_IF_ERROR(exact.Commit());
-  KITH_RETURN_IF_ERROR(graph.Commit());
+  for (storage::AtomicFile* file : {&exact, &terms, &metadata, &graph}) {
+    KITH_RETURN_IF_ERROR(file->Commit());
+  }
   // Opened as after a restart: what is on disk is what is searched.
   KITH_ASSIGN_OR_RETURN(made.segment, index::SealedSegment::Open(options, paths, call));
+  KITH_ASSIGN_OR_RETURN(made.metadata,
+                        index::SealedMetadata::Open(options, *made.segment, metadata_path, call));
   made.record = RecordOf(job, build.range, built);
-  if (!IsRecordOf(made.record, *made.segment)) {
+  if (!IsRecordOf(made.record, *made.segment, *made.metadata)) {
     return Error(absl::StatusCode::kDataLoss, reason::kCorruption,
                  "{} was read back as another segment than was written", paths.graph);
   }
   std::move(remove_files).Cancel();
+  return made;
+}
+
+absl::StatusOr<MadeSegment> FoldSegment(const Services& services, const ShardIdentity& shard,
+                                        const index::IndexOptions& options,
+                                        const index::SegmentView& view,
+                                        const store::SegmentRecord& record, uint64_t sequence,
+                                        const Call& call) {
+  MadeSegment made;
+  made.segment = view.sealed;
+  made.record = record;
+  made.record.set_metadata_generation(record.metadata_generation() + 1);
+  made.record.set_metadata_at_sequence(sequence);
+  KITH_ASSIGN_OR_RETURN(made.memory,
+                        services.memory.ReserveForBuild(kFoldCopies * view.metadata.memory_bytes() +
+                                                        kFoldRowBytes * view.visible));
+
+  const storage::SegmentFiles& files = services.store->segments();
+  const uint64_t generation = made.record.metadata_generation();
+  const std::string path = files.MetadataPath(shard.shard, kSpace, record.id(), generation);
+  auto remove_file = absl::MakeCleanup(
+      [&] { files.RemoveMetadata(shard.shard, kSpace, record.id(), generation).IgnoreError(); });
+  KITH_ASSIGN_OR_RETURN(auto file, storage::AtomicFile::Create(path));
+  KITH_ASSIGN_OR_RETURN(const index::FileSummary written,
+                        index::FoldSegmentMetadata(options, view, SinkOf(&file), call));
+  KITH_RETURN_IF_ERROR(file.Commit());
+  SetFile(written, made.record.mutable_metadata());
+  KITH_ASSIGN_OR_RETURN(made.metadata,
+                        index::SealedMetadata::Open(options, *view.sealed, path, call));
+  if (!IsRecordOf(made.record, *made.segment, *made.metadata)) {
+    return Error(absl::StatusCode::kDataLoss, reason::kCorruption,
+                 "{} was read back as another file than was written", path);
+  }
+  std::move(remove_file).Cancel();
   return made;
 }
 

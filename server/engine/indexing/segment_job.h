@@ -1,5 +1,6 @@
 // MakeSegment: one build, from the segments of a View to a sealed segment that is open, its files
-// in their place. Runs for as long as it takes on a thread of the IndexScheduler.
+// in their place. FoldSegment: the same for the metadata of a segment that stays as it is. They run
+// for as long as it takes on a thread of the IndexScheduler.
 //
 // Thread-safe: jobs share nothing but the memory budget.
 
@@ -12,12 +13,14 @@
 
 #include "absl/status/statusor.h"
 #include "index/index_view.h"
+#include "index/sealed_metadata.h"
 #include "index/segment_build.h"
 #include "kith/base/call.h"
 #include "kith/store/catalog.pb.h"
 #include "server/engine/committer.h"
 #include "server/engine/schema.h"
 #include "server/engine/services.h"
+#include "storage/segment_files.h"
 
 namespace kith::engine {
 
@@ -33,6 +36,7 @@ struct SegmentJob {
 
 struct MadeSegment {
   std::shared_ptr<const index::SealedSegment> segment;  // null: no row was alive
+  std::shared_ptr<const index::SealedMetadata> metadata;
   store::SegmentRecord record;
   // Of the build, until the segment's own memory is accounted for.
   MemoryBudget::Reservation memory;
@@ -42,6 +46,17 @@ struct MadeSegment {
 absl::StatusOr<MadeSegment> MakeSegment(const Services& services, const ShardIdentity& shard,
                                         const index::IndexOptions& options, const SegmentJob& job,
                                         const index::BuildProgress& progress, const Call& call);
+
+// The metadata file of a sealed segment alone, of the next generation, with all updates in it.
+// `view` is the segment as a View of `sequence` shows it, `record` what the manifest says of it.
+absl::StatusOr<MadeSegment> FoldSegment(const Services& services, const ShardIdentity& shard,
+                                        const index::IndexOptions& options,
+                                        const index::SegmentView& view,
+                                        const store::SegmentRecord& record, uint64_t sequence,
+                                        const Call& call);
+
+// Where the files of a segment lie, but for its metadata.
+index::SegmentPaths PathsOf(const storage::SegmentFiles& files, uint32_t shard, uint64_t id);
 
 // The ordinals that a segment made of `inputs` answers for.
 index::OrdinalRange RangeOf(std::span<const index::SegmentView> inputs);

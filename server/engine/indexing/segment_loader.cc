@@ -1,96 +1,67 @@
 #include "server/engine/indexing/segment_loader.h"
 
 #include <algorithm>
-#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include "index/vector_check.h"
+#include "index/sealed_metadata.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/engine/indexing/manifest_keeper.h"
+#include "server/engine/indexing/segment_job.h"
 #include "storage/store.h"
 
 namespace kith::engine {
 namespace {
 
-// Rows for which replay takes memory at a time.
-constexpr uint64_t kReplayRows = 1024;
-
-// Takes rows of storage into an index.
-class Replay {
- public:
-  Replay(uint64_t rows, const LoadProgress& progress, index::IndexWriter* index)
-      : rows_(rows), before_(index->live_rows()), progress_(progress), index_(index) {}
-
-  // False to stop: see status().
-  bool Visit(uint64_t ordinal, uint32_t passage_index, std::span<const float> vector) {
-    status_ = Add(ordinal, passage_index, vector);
-    return status_.ok();
-  }
-  const absl::Status& status() const { return status_; }
-
- private:
-  absl::Status Add(uint64_t ordinal, uint32_t passage_index, std::span<const float> vector) {
-    const index::IndexOptions& options = index_->options();
-    if (absl::Status bad = index::ValidateVector(vector, options.metric, options.dimension);
-        !bad.ok()) {
-      return Error(absl::StatusCode::kDataLoss, reason::kCorruption,
-                   "the stored vector of ordinal {} is damaged: {}", ordinal,
-                   std::string(bad.message()));
-    }
-    if (reserved_ == 0) {
-      reserved_ = rows_ > count_ ? std::min(kReplayRows, rows_ - count_) : 1;
-      KITH_RETURN_IF_ERROR(index_->Reserve(reserved_));
-    }
-    index_->Append(ordinal, passage_index, vector);
-    --reserved_;
-    ++count_;
-    if (progress_) progress_(before_ + count_);
-    return absl::OkStatus();
-  }
-
-  const uint64_t rows_;
-  const uint64_t before_;
-  const LoadProgress& progress_;
-  index::IndexWriter* const index_;
-  uint64_t reserved_ = 0;
-  uint64_t count_ = 0;
-  absl::Status status_;
+struct OpenedSegment {
+  std::shared_ptr<const index::SealedSegment> segment;
+  std::shared_ptr<const index::SealedMetadata> metadata;
 };
 
-absl::StatusOr<std::shared_ptr<const index::SealedSegment>> OpenSegment(
-    const Services& services, const ShardIdentity& shard, const index::IndexOptions& options,
-    const store::SegmentRecord& record, const Call& call) {
-  const storage::SegmentFiles& files = services.store->segments();
-  KITH_ASSIGN_OR_RETURN(
-      auto segment, index::SealedSegment::Open(options,
-                                               {files.GraphPath(shard.shard, kSpace, record.id()),
-                                                files.RowsPath(shard.shard, kSpace, record.id())},
-                                               call));
-  if (!IsRecordOf(record, *segment)) {
-    return Error(absl::StatusCode::kDataLoss, reason::kCorruption,
-                 "{} is whole, but of another build than the manifest's", segment->paths().graph);
+absl::StatusOr<OpenedSegment> OpenSegment(const Services& services, const ShardIdentity& shard,
+                                          const index::IndexOptions& options,
+                                          const store::SegmentRecord& record, const Call& call) {
+  if (record.metadata_generation() == 0) {
+    return Error(absl::StatusCode::kFailedPrecondition, reason::kFormatVersion,
+                 "an older version of Kith wrote it, without terms and metadata");
   }
-  return segment;
+  const storage::SegmentFiles& files = services.store->segments();
+  OpenedSegment opened;
+  KITH_ASSIGN_OR_RETURN(
+      opened.segment,
+      index::SealedSegment::Open(options, PathsOf(files, shard.shard, record.id()), call));
+  KITH_ASSIGN_OR_RETURN(opened.metadata, index::SealedMetadata::Open(
+                                             options, *opened.segment,
+                                             files.MetadataPath(shard.shard, kSpace, record.id(),
+                                                                record.metadata_generation()),
+                                             call));
+  if (!IsRecordOf(record, *opened.segment, *opened.metadata)) {
+    return Error(absl::StatusCode::kDataLoss, reason::kCorruption,
+                 "{} and what belongs to it are whole, but of another build than the manifest's",
+                 opened.segment->paths().graph);
+  }
+  return opened;
 }
 
 // Loads what the manifest and the rows say, without comparing it with the counts.
 class Loader {
  public:
-  Loader(const Services& services, const ShardIdentity& shard, const store::ShardState& state,
-         const LoadProgress& progress, const Call& call)
+  Loader(const Services& services, const ShardIdentity& shard, const RowMaker& rows,
+         const store::ShardState& state, const LoadProgress& progress, const Call& call)
       : services_(services),
         shard_(shard),
-        rows_(state.live_passages()),
+        live_rows_(state.live_passages()),
         end_(state.spaces().empty() ? 0 : state.spaces(0).next_ordinal()),
         progress_(progress),
         call_(call),
-        reader_(services.store->Latest()) {}
+        reader_(services.store->Latest()),
+        source_{reader_, shard_, rows, state.sequence()} {}
 
   absl::StatusOr<std::unique_ptr<index::IndexWriter>> Load(const store::ManifestRecord& manifest) {
-    KITH_ASSIGN_OR_RETURN(index_, index::IndexWriter::Create(
-                                      {.dimension = shard_.dimension, .metric = shard_.metric}));
+    KITH_ASSIGN_OR_RETURN(index_, index::IndexWriter::Create(IndexOptionsOf(shard_, source_.rows)));
+    std::vector<const store::SegmentRecord*> opened;
     uint64_t loaded_to = 0;
     for (const store::SegmentRecord& record : manifest.segments()) {
       auto segment = OpenSegment(services_, shard_, index_->options(), record, call_);
@@ -105,12 +76,17 @@ class Loader {
         continue;
       }
       KITH_RETURN_IF_ERROR(ReplayTo(loaded_to, record.begin_ordinal()));
-      index_->AddSealed(*std::move(segment));
-      if (progress_) progress_(std::min(index_->live_rows(), rows_));
+      index_->AddSealed(std::move(segment->segment), std::move(segment->metadata));
+      opened.push_back(&record);
+      if (progress_) progress_(std::min(index_->live_rows(), live_rows_));
       loaded_to = record.end_ordinal();
     }
     KITH_RETURN_IF_ERROR(ReplayTo(loaded_to, end_));
-    // What storage's rows do not show by themselves: deletes since the segments were built.
+    // What the segments' files do not know: updates and deletes since they were written.
+    for (const store::SegmentRecord* record : opened) {
+      KITH_RETURN_IF_ERROR(ReplayUpdates(source_, {record->begin_ordinal(), record->end_ordinal()},
+                                         record->metadata_at_sequence(), call_, index_.get()));
+    }
     KITH_RETURN_IF_ERROR(reader_.ScanTombstones(
         shard_.shard, kSpace, 0, end_,
         [this](const storage::Tombstone& tombstone) {
@@ -124,39 +100,35 @@ class Loader {
  private:
   absl::Status ReplayTo(uint64_t begin, uint64_t end) {
     if (begin >= end) return absl::OkStatus();
-    const uint64_t rows = rows_ > index_->live_rows() ? rows_ - index_->live_rows() : 0;
-    return ReplayRange(reader_, shard_, {begin, end}, rows, progress_, call_, index_.get());
+    return ReplayRange(source_, {begin, end}, progress_, call_, index_.get());
   }
 
   const Services& services_;
   const ShardIdentity& shard_;
-  const uint64_t rows_;  // live ones, as the state counts them
+  const uint64_t live_rows_;  // as the state counts them
   const uint64_t end_;
   const LoadProgress& progress_;
   const Call& call_;
   const storage::Reader reader_;
+  const ReplaySource source_;  // refers to reader_
   std::unique_ptr<index::IndexWriter> index_;
 };
 
 }  // namespace
 
-absl::Status ReplayRange(const storage::Reader& reader, const ShardIdentity& shard,
-                         index::OrdinalRange range, uint64_t rows, const LoadProgress& progress,
-                         const Call& call, index::IndexWriter* index) {
-  Replay replay(rows, progress, index);
-  KITH_RETURN_IF_ERROR(reader.ScanVectors(
-      shard.shard, kSpace, shard.dimension, range.begin, range.end,
-      [&](uint64_t ordinal, uint32_t passage_index, std::span<const float> vector) {
-        return replay.Visit(ordinal, passage_index, vector);
-      },
-      call));
-  return replay.status();
+index::IndexOptions IndexOptionsOf(const ShardIdentity& shard, const RowMaker& rows) {
+  return {.dimension = shard.dimension,
+          .metric = shard.metric,
+          .companions = true,
+          .analyser = rows.analyser_identity()};
 }
 
 absl::StatusOr<std::unique_ptr<index::IndexWriter>> LoadIndex(
-    const Services& services, const ShardIdentity& shard, const store::ShardState& state,
-    const store::ManifestRecord& manifest, const LoadProgress& progress, const Call& call) {
-  KITH_ASSIGN_OR_RETURN(auto index, Loader(services, shard, state, progress, call).Load(manifest));
+    const Services& services, const ShardIdentity& shard, const RowMaker& rows,
+    const store::ShardState& state, const store::ManifestRecord& manifest,
+    const LoadProgress& progress, const Call& call) {
+  KITH_ASSIGN_OR_RETURN(auto index,
+                        Loader(services, shard, rows, state, progress, call).Load(manifest));
   if (index->live_rows() == state.live_passages()) return index;
   // Segments can be thrown away, the rows cannot: ask them alone before anything is called lost.
   if (manifest.segments_size() > 0) {
@@ -165,7 +137,7 @@ absl::StatusOr<std::unique_ptr<index::IndexWriter>> LoadIndex(
                                 "thrown away, and all is indexed anew from storage",
                                 shard.shard, index->live_rows(), state.live_passages()));
     index.reset();
-    KITH_ASSIGN_OR_RETURN(index, Loader(services, shard, state, progress, call).Load({}));
+    KITH_ASSIGN_OR_RETURN(index, Loader(services, shard, rows, state, progress, call).Load({}));
     if (index->live_rows() == state.live_passages()) return index;
   }
   return Error(absl::StatusCode::kDataLoss, reason::kCorruption,

@@ -19,6 +19,17 @@ constexpr std::chrono::milliseconds kAskedPoll{100};
 constexpr uint64_t kLongMergeRows = 200'000;
 // The index is settled when nothing was written for so many times `idle`.
 constexpr int kSettleIdles = 6;
+// Metadata is folded when updates cover this share of a segment's rows; or, once nothing is
+// written, when they are in so many runs that a filter takes notably longer.
+constexpr double kFoldShare = 0.1;
+constexpr size_t kFoldRuns = 4;
+
+bool IsFoldDue(const index::SegmentView& segment, bool quiet) {
+  if (segment.sealed == nullptr || segment.damaged()) return false;
+  const auto rows = static_cast<double>(segment.metadata.overlay_rows());
+  return rows > kFoldShare * segment.visible ||
+         (quiet && segment.metadata.overlay().size() > kFoldRuns);
+}
 
 }  // namespace
 
@@ -59,7 +70,12 @@ void ShardIndexer::Published(const View& view) {
     const auto segments = view.index.segments();
     const bool full = !segments.empty() && segments.back().growing != nullptr &&
                       segments.back().visible >= services_->indexing_options.seal_rows;
-    look = full || (closed > 0 && closed != closed_seen_);
+    const bool folds =
+        std::any_of(segments.begin(), segments.end(), [this](const index::SegmentView& segment) {
+          mu_.AssertHeld();
+          return IsFoldDue(segment, false) && !IsBusy(segment);
+        });
+    look = full || folds || (closed > 0 && closed != closed_seen_);
     closed_seen_ = closed;
     if (view.sequence != sequence_) {
       sequence_ = view.sequence;
@@ -112,7 +128,7 @@ std::vector<SegmentFacts> ShardIndexer::FactsOf(const index::IndexView& view) co
       fact.begin = segment.first_ordinal();
       fact.end = segment.last_ordinal() + 1;
     }
-    fact.busy = IsBusy(segment) || (segment.sealed != nullptr && segment.sealed->damaged());
+    fact.busy = IsBusy(segment) || (segment.sealed != nullptr && segment.damaged());
     fact.rows = segment.visible;
     fact.live = segment.live_rows();
   }
@@ -143,6 +159,7 @@ void ShardIndexer::Look() {
       PlanRepairs(view->index);
       CloseIfDue(view->index);
       PlanBuildsOf(view->index);
+      PlanFolds(view->index);
     } else {
       LookAt(not_before_);
     }
@@ -154,8 +171,16 @@ void ShardIndexer::Look() {
 
 void ShardIndexer::PlanRepairs(const index::IndexView& view) {
   for (const index::SegmentView& segment : view.segments()) {
-    if (segment.sealed == nullptr || !segment.sealed->damaged() || IsBusy(segment)) continue;
+    if (segment.sealed == nullptr || !segment.damaged() || IsBusy(segment)) continue;
     Start(IndexBuild::Kind::kRepair, {&segment, 1}, false);
+  }
+}
+
+void ShardIndexer::PlanFolds(const index::IndexView& view) {
+  const auto quiet_since = last_write_ + services_->indexing_options.idle;
+  for (const index::SegmentView& segment : view.segments()) {
+    if (!IsFoldDue(segment, Clock::now() >= quiet_since) || IsBusy(segment)) continue;
+    Start(IndexBuild::Kind::kFold, {&segment, 1}, false);
   }
 }
 
@@ -244,13 +269,16 @@ void ShardIndexer::Start(IndexBuild::Kind kind, std::span<const index::SegmentVi
   for (const index::SegmentView& input : inputs) build->total += input.live_rows();
   builds_.push_back(build);
   // Weakly: what waits behind the work of others keeps no deleted collection.
-  services_->indexing.Submit(kind != IndexBuild::Kind::kMerge ? IndexScheduler::Kind::kSeal
-                             : build->total < kLongMergeRows  ? IndexScheduler::Kind::kMerge
-                                                              : IndexScheduler::Kind::kLongMerge,
-                             [weak = shard_->weak_from_this(), build] {
-                               if (const std::shared_ptr<Shard> shard = weak.lock())
-                                 shard->indexer().Run(build);
-                             });
+  // The larger ones that can wait come after the others.
+  auto turn = IndexScheduler::Kind::kSeal;
+  if (kind == IndexBuild::Kind::kMerge || kind == IndexBuild::Kind::kFold) {
+    turn = kind == IndexBuild::Kind::kMerge && build->total >= kLongMergeRows
+               ? IndexScheduler::Kind::kLongMerge
+               : IndexScheduler::Kind::kMerge;
+  }
+  services_->indexing.Submit(turn, [weak = shard_->weak_from_this(), build] {
+    if (const std::shared_ptr<Shard> shard = weak.lock()) shard->indexer().Run(build);
+  });
 }
 
 void ShardIndexer::Ask(IndexRequest request) {
@@ -316,7 +344,7 @@ absl::Status ShardIndexer::AfterFailure(const View& view, absl::Status status) {
   if (!absl::IsDataLoss(status)) return status;
   const auto segments = view.index.segments();
   if (std::none_of(segments.begin(), segments.end(), [](const index::SegmentView& segment) {
-        return segment.sealed != nullptr && segment.sealed->damaged();
+        return segment.sealed != nullptr && segment.damaged();
       })) {
     return status;
   }
@@ -365,7 +393,7 @@ IndexStatus ShardIndexer::Status(const View& view) const {
     out.end_ordinal = segment.last_ordinal() + 1;
     out.rows = segment.visible;
     out.deleted_rows = segment.deleted.count();
-    out.memory_bytes = segment.deleted.memory_bytes();
+    out.memory_bytes = segment.deleted.memory_bytes() + segment.metadata.memory_bytes();
     if (segment.sealed == nullptr) {
       out.memory_bytes += segment.growing->memory_bytes();
       out.quantization = "int8";
@@ -373,14 +401,15 @@ IndexStatus ShardIndexer::Status(const View& view) const {
     }
     const index::SealedSegment& sealed = *segment.sealed;
     status.indexed_rows += segment.live_rows();
-    out.state = sealed.damaged() ? SegmentState::kDamaged : SegmentState::kSealed;
+    out.state = segment.damaged() ? SegmentState::kDamaged : SegmentState::kSealed;
     out.first_ordinal = sealed.range().begin;
     out.end_ordinal = sealed.range().end;
     out.memory_bytes += sealed.memory_bytes();
-    out.disk_bytes = sealed.graph_file().size_bytes + sealed.rows_file().size_bytes;
+    out.disk_bytes = sealed.graph_file().size_bytes + sealed.rows_file().size_bytes +
+                     sealed.terms_file().size_bytes + segment.metadata_file->file().size_bytes;
     out.quantization = index::CodeKindName(sealed.codes());
     for (const store::SegmentRecord& record : records_.segments()) {
-      if (IsRecordOf(record, sealed)) out.id = record.id();
+      if (IsRecordOf(record, segment)) out.id = record.id();
     }
     if (const auto seconds = build_seconds_.find(out.id); seconds != build_seconds_.end()) {
       out.build_seconds = seconds->second;
@@ -392,7 +421,8 @@ IndexStatus ShardIndexer::Status(const View& view) const {
       if (status.phase == IndexPhase::kIdle) status.phase = IndexPhase::kWaiting;
       continue;
     }
-    const bool merging = build->kind == IndexBuild::Kind::kMerge;
+    const bool merging =
+        build->kind == IndexBuild::Kind::kMerge || build->kind == IndexBuild::Kind::kFold;
     status.phase = merging ? IndexPhase::kMerging
                            : (status.phase == IndexPhase::kMerging ? IndexPhase::kMerging
                                                                    : IndexPhase::kSealing);

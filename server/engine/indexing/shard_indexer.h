@@ -6,7 +6,8 @@
 //   Look
 //
 // A segment that a search or a build found damaged is replaced by its rows from storage in the same
-// way, which are then sealed anew. Nothing here is needed to stop or to start: what was not built
+// way, which are then sealed anew; the metadata of one of which much was updated is written anew by
+// itself (a fold). Nothing here is needed to stop or to start: what was not built
 // is built another time.
 //
 // Thread-safe. Owned by its Shard.
@@ -102,6 +103,7 @@ class ShardIndexer {
   bool IsBusy(const index::SegmentView& segment) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PlanRepairs(const index::IndexView& view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PlanBuildsOf(const index::IndexView& view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void PlanFolds(const index::IndexView& view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // How many builds the policy wants.
   size_t StartPlans(const index::IndexView& view, std::span<const SegmentFacts> facts,
                     const PolicyOptions& policy, bool forced) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -119,6 +121,7 @@ class ShardIndexer {
   void Run(const std::shared_ptr<IndexBuild>& build) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Build(IndexBuild* build) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Repair(IndexBuild* build) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Fold(IndexBuild* build) ABSL_LOCKS_EXCLUDED(mu_);
   void Finish(const std::shared_ptr<IndexBuild>& build, const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mu_);
 

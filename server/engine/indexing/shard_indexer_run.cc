@@ -8,8 +8,8 @@
 #include "index/index_writer.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
+#include "server/engine/indexing/replay.h"
 #include "server/engine/indexing/segment_job.h"
-#include "server/engine/indexing/segment_loader.h"
 #include "server/engine/indexing/shard_indexer.h"
 #include "server/engine/shard.h"
 
@@ -41,7 +41,9 @@ void ShardIndexer::Run(const std::shared_ptr<IndexBuild>& build) {
   build->running.store(true, std::memory_order_relaxed);
   absl::Status status = build->call->Check();
   if (status.ok()) {
-    status = build->kind == IndexBuild::Kind::kRepair ? Repair(build.get()) : Build(build.get());
+    status = build->kind == IndexBuild::Kind::kRepair ? Repair(build.get())
+             : build->kind == IndexBuild::Kind::kFold ? Fold(build.get())
+                                                      : Build(build.get());
   }
   Finish(build, status);
 }
@@ -74,11 +76,12 @@ absl::Status ShardIndexer::Build(IndexBuild* build) {
                                     progress, *build->call));
   std::vector<store::SegmentRecord> added;
   if (made.segment != nullptr) added.push_back(made.record);
-  absl::Status installed = Install(
-      added, [&](index::IndexWriter& index) { return index.Replace(inputs, made.segment); });
+  absl::Status installed = Install(added, [&](index::IndexWriter& index) {
+    return index.Replace(inputs, made.segment, made.metadata);
+  });
   if (!installed.ok() && made.segment != nullptr) {
     services_->store->segments()
-        .Remove(shard_->identity().shard, kSpace, job.id, 1)
+        .Remove(shard_->identity().shard, kSpace, job.id, made.record.metadata_generation())
         .IgnoreError();  // an orphan goes at the next start
   }
   KITH_RETURN_IF_ERROR(installed);
@@ -107,11 +110,47 @@ absl::Status ShardIndexer::Repair(IndexBuild* build) {
       fmt::format("{} is damaged: its {} passages are read from storage and indexed anew",
                   damaged.sealed->paths().rows, damaged.live_rows()));
   KITH_ASSIGN_OR_RETURN(auto rows, index::IndexWriter::Create(view->index.options()));
-  KITH_RETURN_IF_ERROR(ReplayRange(storage::Reader(view->snapshot), shard_->identity(),
-                                   damaged.sealed->range(), damaged.live_rows(), nullptr,
-                                   *build->call, rows.get()));
+  const storage::Reader reader(view->snapshot);
+  KITH_RETURN_IF_ERROR(ReplayRange({reader, shard_->identity(), *shard_->rows(), view->sequence},
+                                   damaged.sealed->range(), nullptr, *build->call, rows.get()));
   return Install(
       {}, [&](index::IndexWriter& index) { return index.ReplaceByRows(damaged, std::move(rows)); });
+}
+
+absl::Status ShardIndexer::Fold(IndexBuild* build) {
+  const std::shared_ptr<const View> view = shard_->view();
+  const std::vector<index::SegmentView> present = Present(view->index, *build);
+  if (present.empty()) return absl::OkStatus();
+  const index::SegmentView& segment = present.front();
+  store::SegmentRecord record;
+  {
+    absl::MutexLock lock(&mu_);
+    for (const store::SegmentRecord& known : records_.segments()) {
+      if (IsRecordOf(known, segment)) record = known;
+    }
+  }
+  if (record.id() == 0) return absl::OkStatus();  // replaced since the View
+  KITH_ASSIGN_OR_RETURN(const MadeSegment made,
+                        FoldSegment(*services_, shard_->identity(), view->index.options(), segment,
+                                    record, view->sequence, *build->call));
+  bool is_there = false;
+  absl::Status installed = Install({made.record}, [&](index::IndexWriter& index) {
+    is_there = index.ReplaceMetadata(segment, made.metadata);
+    return absl::OkStatus();
+  });
+  if (!installed.ok() || !is_there) {
+    services_->store->segments()
+        .RemoveMetadata(shard_->identity().shard, kSpace, record.id(),
+                        made.record.metadata_generation())
+        .IgnoreError();  // an orphan goes at the next start
+    return installed;
+  }
+  services_->Report(
+      Event::Level::kInfo,
+      fmt::format(
+          "shard {}: the metadata of segment {} was written anew, with {} updated rows in it",
+          shard_->identity().shard, record.id(), segment.metadata.overlay_rows()));
+  return absl::OkStatus();
 }
 
 absl::Status ShardIndexer::Install(std::vector<store::SegmentRecord> added,
@@ -163,9 +202,9 @@ void ShardIndexer::Finish(const std::shared_ptr<IndexBuild>& build, const absl::
     if (status.ok()) {
       backoff_ = {};
       last_error_.clear();
-      ++(build->kind == IndexBuild::Kind::kSeal    ? seals_
-         : build->kind == IndexBuild::Kind::kMerge ? merges_
-                                                   : repairs_);
+      if (build->kind == IndexBuild::Kind::kSeal) ++seals_;
+      if (build->kind == IndexBuild::Kind::kMerge) ++merges_;
+      if (build->kind == IndexBuild::Kind::kRepair) ++repairs_;
       if (build->kind == IndexBuild::Kind::kRepair) repair_failed_ = false;
       for (Asked& asked : asked_) asked.rewrote = asked.rewrote || build->forced;
     } else if (!absl::IsCancelled(status)) {
@@ -203,7 +242,7 @@ void ShardIndexer::Scrub() {
         if (self.stopped_) return;
       }
       // Damage flags the segment: Look sees to it.
-      segment.sealed->VerifyAll(*call).IgnoreError();
+      segment.VerifyAll(*call).IgnoreError();
     }
     self.Look();
   });

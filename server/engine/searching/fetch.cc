@@ -31,7 +31,7 @@ absl::StatusOr<std::vector<Found>> Fetcher::FindDocuments(std::span<const Candid
   for (size_t i = 0; i < hits.size(); ++i) {
     const uint64_t ordinal = hits[i].hit.ordinal;
     found[i].passages.push_back(hits[i]);
-    found[i].stored = cache_->Find(shard_.shard, ordinal);
+    found[i].stored = cache_->Find(CacheKey(ordinal));
     if (found[i].stored != nullptr) continue;
     missing.push_back(i);
     ordinals.push_back(ordinal);
@@ -45,7 +45,7 @@ absl::StatusOr<std::vector<Found>> Fetcher::FindDocuments(std::span<const Candid
     if (!records[i] || records[i]->passages_size() != 1) return Vanished(shard_, ids[i]);
     auto stored = std::make_shared<const StoredHit>(
         StoredHit{std::move(passages[i]), *std::move(records[i])});
-    cache_->Insert(shard_.shard, ordinals[i], stored);
+    cache_->Insert(CacheKey(ordinals[i]), stored);
     found[missing[i]].stored = std::move(stored);
   }
   return found;
@@ -61,6 +61,14 @@ absl::Status Fetcher::AddPassages(Ranker* ranker, size_t count, Found* found) co
   KITH_ASSIGN_OR_RETURN(found->ranked, ReadPassages(reader_, shard_, ordinals));
   found->passages = std::move(best);
   return absl::OkStatus();
+}
+
+HitCache::Key Fetcher::CacheKey(uint64_t ordinal) const {
+  HitCache::Key key{shard_.shard, ordinal};
+  if (const auto place = view_.index.Find(ordinal)) {
+    key.stamp = view_.index.segments()[place->segment].metadata.StampOf(place->slot);
+  }
+  return key;
 }
 
 absl::StatusOr<SearchHit> Fetcher::Fetch(const SearchSelector& select, const Found& found) const {

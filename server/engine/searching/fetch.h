@@ -48,6 +48,9 @@ class Fetcher {
   absl::StatusOr<SearchHit> Fetch(const SearchSelector& select, const Found& found) const;
 
  private:
+  // What the storage rows behind a hit are known by.
+  HitCache::Key CacheKey(uint64_t ordinal) const;
+
   const View& view_;
   const storage::Reader& reader_;
   HitCache* const cache_;

@@ -44,6 +44,18 @@ absl::StatusOr<DeleteAnswer> Delete(Collection& collection, const std::vector<st
   return Delete(collection, std::move(request));
 }
 
+absl::StatusOr<UpdateMetadataAnswer> UpdateMetadata(Collection& collection,
+                                                    UpdateMetadataRequest request) {
+  return Await<absl::StatusOr<UpdateMetadataAnswer>>([&](UpdateMetadataDone done) {
+    collection.UpdateMetadata(std::move(request), NoDeadline(), done);
+  });
+}
+
+absl::StatusOr<UpdateMetadataAnswer> UpdateMetadata(Collection& collection,
+                                                    std::vector<MetadataChange> updates) {
+  return UpdateMetadata(collection, UpdateMetadataRequest{.updates = std::move(updates)});
+}
+
 absl::StatusOr<SearchAnswer> Search(Collection& collection, SearchRequest request,
                                     std::optional<CommitToken> at_least) {
   auto answers = Await<absl::StatusOr<std::vector<SearchAnswer>>>([&](SearchDone done) {
@@ -67,10 +79,11 @@ DocumentInput Text(std::string id, std::string text, Metadata metadata) {
   return input;
 }
 
-DocumentInput Vec(std::string id, std::vector<float> values) {
+DocumentInput Vec(std::string id, std::vector<float> values, Metadata metadata) {
   DocumentInput input;
   input.id = std::move(id);
   input.vector = OwnVector{std::move(values), ""};
+  input.metadata = std::move(metadata);
   return input;
 }
 

@@ -35,13 +35,17 @@ absl::StatusOr<UpsertAnswer> Upsert(Collection& collection, UpsertRequest reques
 absl::StatusOr<UpsertAnswer> Upsert(Collection& collection, std::vector<DocumentInput> documents);
 absl::StatusOr<DeleteAnswer> Delete(Collection& collection, DeleteRequest request);
 absl::StatusOr<DeleteAnswer> Delete(Collection& collection, const std::vector<std::string>& ids);
+absl::StatusOr<UpdateMetadataAnswer> UpdateMetadata(Collection& collection,
+                                                    UpdateMetadataRequest request);
+absl::StatusOr<UpdateMetadataAnswer> UpdateMetadata(Collection& collection,
+                                                    std::vector<MetadataChange> updates);
 absl::StatusOr<SearchAnswer> Search(Collection& collection, SearchRequest request,
                                     std::optional<CommitToken> at_least = std::nullopt);
 absl::StatusOr<ReadView> Read(Collection& collection,
                               std::optional<CommitToken> at_least = std::nullopt);
 
 DocumentInput Text(std::string id, std::string text, Metadata metadata = {});
-DocumentInput Vec(std::string id, std::vector<float> values);
+DocumentInput Vec(std::string id, std::vector<float> values, Metadata metadata = {});
 std::vector<std::string> Ids(const SearchAnswer& answer);
 
 class DatabaseTest : public testing::Test {

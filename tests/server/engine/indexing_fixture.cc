@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <set>
 
 #include "absl/synchronization/notification.h"
+#include "server/engine/records.h"
+#include "server/engine/shard.h"
 
 namespace kith::engine {
 namespace {
@@ -42,13 +45,23 @@ std::vector<float> IndexingTest::Vector() {
   return values;
 }
 
+Metadata IndexingTest::RandomMetadata() {
+  Metadata fields;
+  if (random() % 4 != 0) fields["lang"] = std::string(random() % 2 == 0 ? "en" : "de");
+  if (random() % 4 != 0) fields["year"] = static_cast<int64_t>(1990 + random() % 30);
+  if (random() % 2 == 0) fields["tags"] = std::vector<std::string>{"a", "b"};
+  if (random() % 2 == 0) fields["at"] = Timestamp{static_cast<int64_t>(random() % 1'000'000)};
+  return fields;
+}
+
 void IndexingTest::Write(Collection& collection, int first, int count) {
   for (int begin = first; begin < first + count; begin += kBatch) {
     std::vector<DocumentInput> batch;
     for (int i = begin; i < std::min(begin + kBatch, first + count); ++i) {
       const std::string id = std::to_string(i);
       ledger[id] = Vector();
-      batch.push_back(Vec(id, ledger[id]));
+      metadata[id] = RandomMetadata();
+      batch.push_back(Vec(id, ledger[id], metadata[id]));
     }
     const auto written = Upsert(collection, std::move(batch));
     ASSERT_TRUE(written.ok()) << written.status();
@@ -60,9 +73,31 @@ void IndexingTest::Remove(Collection& collection, int first, int count) {
   for (int i = first; i < first + count; ++i) {
     ids.push_back(std::to_string(i));
     ledger.erase(ids.back());
+    metadata.erase(ids.back());
   }
   const auto removed = Delete(collection, ids);
   ASSERT_TRUE(removed.ok()) << removed.status();
+}
+
+void IndexingTest::Change(Collection& collection, int first, int count) {
+  std::vector<MetadataChange> changes;
+  for (int i = first; i < first + count; ++i) {
+    MetadataChange& change = changes.emplace_back();
+    change.id = std::to_string(i);
+    change.set = RandomMetadata();
+    change.set["changed"] = static_cast<int64_t>(random() % 1000);
+    change.replace = random() % 3 == 0;
+    for (const char* field : {"lang", "at"}) {
+      if (!change.set.contains(field)) change.remove.push_back(field);
+    }
+    const auto known = metadata.find(change.id);
+    if (known == metadata.end()) continue;
+    if (change.replace) known->second.clear();
+    for (const std::string& field : change.remove) known->second.erase(field);
+    for (const auto& [field, value] : change.set) known->second[field] = value;
+  }
+  const auto changed = UpdateMetadata(collection, std::move(changes));
+  ASSERT_TRUE(changed.ok()) << changed.status();
 }
 
 Operation IndexingTest::Finish(const absl::StatusOr<Operation>& begun) {
@@ -99,7 +134,50 @@ absl::StatusOr<SearchAnswer> IndexingTest::SearchRepaired(Collection& collection
   }
 }
 
+void IndexingTest::ExpectCompanions(Collection& collection) {
+  const std::shared_ptr<const View> view = collection.shard()->view();
+  const storage::Reader reader(view->snapshot);
+  const uint32_t shard = collection.shard()->identity().shard;
+  std::set<std::string> seen;
+  for (const index::SegmentView& segment : view->index.segments()) {
+    std::vector<uint64_t> ordinals;
+    for (uint32_t slot = 0; slot < segment.visible; ++slot) {
+      ordinals.push_back(segment.Ordinal(slot));
+    }
+    const auto passages = reader.GetPassages(shard, kSpace, ordinals);
+    ASSERT_TRUE(passages.ok()) << passages.status();
+    for (uint32_t slot = 0; slot < segment.visible; ++slot) {
+      if (segment.deleted.Contains(slot)) continue;
+      const auto& passage = passages->at(slot);
+      ASSERT_TRUE(passage.has_value()) << "ordinal " << ordinals[slot];
+      const std::string& id = passage->document_id();
+      seen.insert(id);
+      const auto record = reader.GetDocument(shard, id);
+      ASSERT_TRUE(record.ok() && record->has_value()) << id;
+      const auto stored = ReadMetadata(**record);
+      ASSERT_TRUE(stored.ok());
+      EXPECT_EQ(*stored, metadata.at(id)) << "storage has other metadata of " << id;
+      EXPECT_EQ(segment.metadata.Row(slot), metadata.at(id))
+          << "the index has other metadata of " << id << " at ordinal " << ordinals[slot];
+      EXPECT_EQ(segment.metadata.Heads(segment.visible).Contains(slot),
+                passage->passage_index() == 0);
+      const uint32_t terms = segment.sealed != nullptr ? segment.sealed->terms()->length(slot)
+                                                       : segment.growing_terms->length(slot);
+      uint32_t expected = 0;
+      if ((*record)->text_id() != 0) {
+        const auto text =
+            reader.ReadText(shard, (*record)->text_id(), passage->begin(), passage->end());
+        ASSERT_TRUE(text.ok());
+        expected = collection.shard()->rows()->Terms(passage->heading_path(), *text).length();
+      }
+      EXPECT_EQ(terms, expected) << id;
+    }
+  }
+  EXPECT_EQ(seen.size(), metadata.size());
+}
+
 void IndexingTest::ExpectLedger(Collection& collection) {
+  ExpectCompanions(collection);
   const auto stats = collection.Stats();
   ASSERT_TRUE(stats.ok());
   EXPECT_EQ(stats->passages, ledger.size());
@@ -150,9 +228,22 @@ std::vector<std::filesystem::path> IndexingTest::Files(std::string_view ending) 
 
 int IndexingTest::Events(std::string_view part) const {
   absl::MutexLock lock(&mu);
+  return CountEvents(part);
+}
+
+int IndexingTest::CountEvents(std::string_view part) const {
   return static_cast<int>(std::count_if(
       events.begin(), events.end(),
-      [&](const std::string& event) { return event.find(part) != std::string::npos; }));
+      [part](const std::string& event) { return event.find(part) != std::string::npos; }));
+}
+
+void IndexingTest::AwaitEvents(const std::string& part, int count) const {
+  absl::MutexLock lock(&mu);
+  const auto come = [&] {
+    mu.AssertHeld();
+    return CountEvents(part) >= count;
+  };
+  mu.Await(absl::Condition(&come));
 }
 
 }  // namespace kith::engine

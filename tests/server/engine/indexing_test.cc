@@ -80,7 +80,7 @@ TEST_F(IndexingTest, AMergeLeavesOneSegmentWithoutTheDead) {
   ASSERT_THAT(status.segments, SizeIs(1));
   EXPECT_EQ(status.segments[0].rows, 220U);
   EXPECT_EQ(status.segments[0].deleted_rows, 0U);
-  EXPECT_THAT(Files(""), SizeIs(2));
+  EXPECT_THAT(Files(""), SizeIs(4));
   ExpectLedger(*points);
   points.reset();
   Reopen();
@@ -117,6 +117,7 @@ TEST_F(IndexingTest, WritesDuringBuildsAreInWhatIsBuilt) {
   for (int round = 0; round < 40; ++round) {
     Write(*points, static_cast<int>(random() % 400), 40);
     Remove(*points, static_cast<int>(random() % 400), 15);
+    Change(*points, static_cast<int>(random() % 400), 30);
   }
   stop = true;
   indexer.join();
@@ -126,7 +127,7 @@ TEST_F(IndexingTest, WritesDuringBuildsAreInWhatIsBuilt) {
   ExpectLedger(*Find("points"));
 }
 
-// Every kind of damage, to either file: found, reported, made good from storage, never answered
+// Every kind of damage, to any file: found, reported, made good from storage, never answered
 // from.
 class DamagedSegmentTest : public IndexingTest, public testing::WithParamInterface<const char*> {
  protected:
@@ -135,6 +136,7 @@ class DamagedSegmentTest : public IndexingTest, public testing::WithParamInterfa
     Write(*points, 0, 300);
     Seal(*points);
     Remove(*points, 20, 20);
+    Change(*points, 100, 5);
   }
   // Stops the server, calls `damage` on a file, starts again.
   template <typename Change>
@@ -212,7 +214,8 @@ TEST_P(DamagedSegmentTest, AnotherSegmentsFileIsNotTaken) {
   ExpectHealed();
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, DamagedSegmentTest, testing::Values(".graph", ".rows"),
+INSTANTIATE_TEST_SUITE_P(Files, DamagedSegmentTest,
+                         testing::Values(".graph", ".rows", ".terms", ".meta"),
                          [](const auto& info) { return std::string(info.param).substr(1); });
 
 TEST_F(IndexingTest, RowsDamagedUnderTheServerAreReplacedWhileItRuns) {
@@ -343,6 +346,7 @@ TEST_F(IndexingTest, EveryQuantizationAnswersAndIsSaid) {
   for (const auto& [kind, name] : kinds) {
     SCOPED_TRACE(name);
     ledger.clear();
+    metadata.clear();
     CollectionSpec spec;
     spec.name = "q" + name;
     spec.dimension = kDimension;
