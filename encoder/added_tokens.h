@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "encoder/byte_trie.h"
+#include "encoder/tokenizer.h"
 
 namespace kith::encoder {
 
@@ -49,6 +50,23 @@ class AddedTokens {
   std::array<bool, 256> first_bytes_{};  // some content begins with it
   int only_first_byte_ = -1;             // when there is just one
 };
+
+// The whole of Tokenizer::Tokenize: the tokens that are written out in `text`, and what
+// plain(begin, end) appends for the stretches between them.
+template <typename TokenizePlain>
+void TokenizeAround(const AddedTokens& added, std::string_view text, std::vector<Token>* tokens,
+                    const TokenizePlain& plain) {
+  tokens->clear();
+  size_t at = 0;
+  AddedTokens::Match match;
+  while (added.FindNext(text, at, &match)) {
+    plain(at, match.begin);
+    tokens->push_back(
+        {match.id, static_cast<uint32_t>(match.begin), static_cast<uint32_t>(match.end)});
+    at = match.end;
+  }
+  plain(at, text.size());
+}
 
 }  // namespace kith::encoder
 

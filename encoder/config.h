@@ -14,26 +14,47 @@
 
 namespace kith::encoder {
 
+// Which names a checkpoint gives its tensors, and what its blocks compute. RoBERTa and XLM-RoBERTa
+// are BERT with another tokenizer and positions that begin later.
+enum class Family {
+  kBert,
+  kDistilBert,  // no segments
+  kMpnet,       // no segments; attention has a bias that depends on how far apart two tokens are
+};
+
 // The feed-forward block's non-linearity.
 enum class Activation { kGelu, kGeluTanh, kRelu };
 std::string_view ActivationName(Activation activation);  // as config.json spells it
 
+// A Dense module: activation(weight x + bias).
+struct DenseConfig {
+  enum class Activation { kIdentity, kTanh, kRelu };
+  std::string path;  // its folder, relative to the model's
+  int inputs = 0, outputs = 0;
+  bool bias = true;
+  Activation activation = Activation::kTanh;
+};
+
 struct Config {
-  std::string architecture;  // "bert"
-  int hidden_size = 0;       // C
+  std::string architecture;  // model_type: "bert", "xlm-roberta"
+  Family family = Family::kBert;
+  int hidden_size = 0;  // C
   int num_layers = 0;
   int num_heads = 0;  // divides C
   int intermediate_size = 0;
   int vocab_size = 0;
-  int max_positions = 0;
-  int type_vocab_size = 0;
+  int max_positions = 0;     // rows of the position table
+  int first_position = 0;    // the row of a sequence's first token
+  int type_vocab_size = 0;   // 0: no segments
+  int relative_buckets = 0;  // of MPNet's bias
   float layer_norm_eps = 0;
   Activation activation = Activation::kGelu;
 
-  int max_tokens = 0;        // of a sequence with its special tokens; at most max_positions
+  int max_tokens = 0;        // of a sequence with its special tokens; as far as positions reach
   bool lower_case = false;   // texts are lower-cased before the tokenizer sees them
   bool has_modules = false;  // false: no modules.json; pooling and normalise are our defaults
   Pooling pooling = Pooling::kMean;
+  std::vector<DenseConfig> dense;  // applied to what was pooled, in this order
   bool normalise = true;
   std::string query_prompt;
   std::string passage_prompt;
@@ -44,6 +65,8 @@ struct Config {
   // Where the pooling module's config.json lies; empty without modules.json.
   std::string pooling_path;
 
+  // Of an embedding.
+  int dimension() const { return dense.empty() ? hidden_size : dense.back().outputs; }
   int head_size() const { return hidden_size / num_heads; }
 };
 

@@ -22,6 +22,7 @@ struct Encoder::Model {
   EncoderInfo info;
   std::unique_ptr<const Tokenizer> tokenizer;
   Weights weights;
+  std::vector<DenseWeights> dense;  // as config.dense
   const Kernels* kernels = nullptr;
   int overhead_tokens[2] = {0, 0};  // by Role
 };
@@ -53,6 +54,28 @@ absl::StatusOr<int> OverheadOf(const std::string& prompt, const Tokenizer& token
   return static_cast<int>(overhead);
 }
 
+absl::StatusOr<std::vector<DenseWeights>> LoadDense(const std::filesystem::path& dir,
+                                                    const Config& config,
+                                                    const TensorVisitor& visit) {
+  std::vector<DenseWeights> weights;
+  for (const DenseConfig& dense : config.dense) {
+    KITH_ASSIGN_OR_RETURN(const Safetensors file,
+                          Safetensors::Open(dir / dense.path / "model.safetensors"));
+    TensorReader reader(file, visit);
+    KITH_ASSIGN_OR_RETURN(DenseWeights one,
+                          reader.ReadDense("linear", dense.outputs, dense.inputs, dense.bias));
+    weights.push_back(std::move(one));
+  }
+  return weights;
+}
+
+void Activate(DenseConfig::Activation activation, std::span<float> values) {
+  for (float& value : values) {
+    if (activation == DenseConfig::Activation::kTanh) value = std::tanh(value);
+    if (activation == DenseConfig::Activation::kRelu) value = std::max(value, 0.0f);
+  }
+}
+
 EncoderInfo Describe(const std::filesystem::path& dir, const Config& config,
                      const Weights& weights) {
   std::string name = std::filesystem::absolute(dir).lexically_normal().string();
@@ -61,7 +84,7 @@ EncoderInfo Describe(const std::filesystem::path& dir, const Config& config,
   info.name = name.substr(name.rfind('/') + 1);
   info.architecture = config.architecture;
   info.precision = "float32";
-  info.dimension = config.hidden_size;
+  info.dimension = config.dimension();
   info.max_tokens = config.max_tokens;
   info.num_layers = config.num_layers;
   info.num_heads = config.num_heads;
@@ -98,17 +121,22 @@ absl::StatusOr<std::unique_ptr<const Encoder>> Encoder::Load(const std::filesyst
   KITH_RETURN_IF_ERROR(AddConfigAndTokenizer(dir, config, &space));
   KITH_ASSIGN_OR_RETURN(const Safetensors file,
                         Safetensors::Open(transformer / "model.safetensors"));
-  KITH_ASSIGN_OR_RETURN(model->weights,
-                        LoadWeights(config, file,
-                                    [&](std::string_view name, std::span<const uint64_t> shape,
-                                        std::span<const float> numbers) {
-                                      space.Add(name);
-                                      space.Add(uint64_t{shape.size()});
-                                      for (const uint64_t extent : shape) space.Add(extent);
-                                      space.Add(numbers);
-                                    }));
+  const TensorVisitor visit = [&](std::string_view name, std::span<const uint64_t> shape,
+                                  std::span<const float> numbers) {
+    space.Add(name);
+    space.Add(uint64_t{shape.size()});
+    for (const uint64_t extent : shape) space.Add(extent);
+    space.Add(numbers);
+  };
+  KITH_ASSIGN_OR_RETURN(model->weights, LoadWeights(config, file, visit));
+  KITH_ASSIGN_OR_RETURN(model->dense, LoadDense(dir, config, visit));
 
   model->info = Describe(dir, config, model->weights);
+  for (const DenseWeights& dense : model->dense) {
+    const size_t numbers = dense.weight.size() + dense.bias.size();
+    model->info.parameters += numbers;
+    model->info.memory_bytes += numbers * sizeof(float);
+  }
   if (!name.empty()) model->info.name = name;
   model->info.kernels = model->kernels->name;
   model->info.files = ModelFiles(dir, config);
@@ -178,6 +206,25 @@ absl::Status Encoder::CheckSequences(Sequences sequences) const {
   return absl::OkStatus();
 }
 
+// From the last hidden states of one sequence to its embedding.
+void Encoder::Embed(const float* hidden, int tokens, float* out) const {
+  const Config& config = model_->config;
+  if (config.dense.empty()) {
+    Pool(config.pooling, hidden, tokens, config.hidden_size, out);
+  } else {
+    std::vector<float> from(static_cast<size_t>(config.hidden_size)), to;
+    Pool(config.pooling, hidden, tokens, config.hidden_size, from.data());
+    for (size_t i = 0; i < config.dense.size(); ++i) {
+      to.resize(static_cast<size_t>(config.dense[i].outputs));
+      model_->dense[i].Apply(from.data(), to.data());
+      Activate(config.dense[i].activation, to);
+      from.swap(to);
+    }
+    std::copy(from.begin(), from.end(), out);
+  }
+  if (config.normalise) Normalise(out, config.dimension());
+}
+
 absl::Status Encoder::Forward(Sequences sequences, RunState* state, float* out,
                               const Call& call) const {
   KITH_RETURN_IF_ERROR(CheckSequences(sequences));
@@ -190,19 +237,18 @@ absl::Status Encoder::Forward(Sequences sequences, RunState* state, float* out,
       tokens += sequences[taken++].size();
     }
     const Sequences chunk = sequences.first(taken);
-    KITH_RETURN_IF_ERROR(
-        ForwardChunk(config, model_->weights, *model_->kernels, chunk, state, call));
+    KITH_RETURN_IF_ERROR(ForwardChunk(config, model_->weights, *model_->kernels, chunk,
+                                      /*second=*/{}, state, call));
     const float* hidden = state->hidden.data();
     for (const auto& sequence : chunk) {
-      Pool(config.pooling, hidden, static_cast<int>(sequence.size()), config.hidden_size, out);
-      if (config.normalise) Normalise(out, config.hidden_size);
+      Embed(hidden, static_cast<int>(sequence.size()), out);
       // Finite weights can still be too large for what is computed from them.
-      if (!std::all_of(out, out + config.hidden_size, [](float x) { return std::isfinite(x); })) {
+      if (!std::all_of(out, out + config.dimension(), [](float x) { return std::isfinite(x); })) {
         return InvalidModel("the encoder {} computes numbers that are not finite",
                             model_->info.name);
       }
       hidden += sequence.size() * config.hidden_size;
-      out += config.hidden_size;
+      out += config.dimension();
     }
     sequences = sequences.subspan(taken);
   }

@@ -37,7 +37,7 @@ enum class Role { kQuery, kPassage };
 
 struct EncoderInfo {
   std::string name;          // the directory's own name, as in "kith-mini"
-  std::string architecture;  // "bert"
+  std::string architecture;  // "bert", "xlm-roberta"
   std::string precision;     // of the arithmetic: "float32"
   std::string kernels;       // the instruction set in use: "avx2"; forced by KITH_ENCODER_KERNELS
 
@@ -118,6 +118,7 @@ class Encoder {
   explicit Encoder(std::unique_ptr<const Model> model);
 
   const std::string& Prompt(Role role) const;
+  void Embed(const float* hidden, int tokens, float* out) const;
   absl::Status CheckSequences(std::span<const std::span<const int32_t>> sequences) const;
 
   // Constant after construction.

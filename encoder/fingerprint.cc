@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 #include "encoder/input_file.h"
 #include "encoder/tokenizer_files.h"
-#include "encoder/wordpiece.h"
 #include "fmt/format.h"
 #include "kith/base/status_macros.h"
 #include "xxhash.h"
@@ -21,17 +21,14 @@ bool Exists(const std::filesystem::path& path) {
   return std::filesystem::exists(path, ignored);
 }
 
-// The tokenizer as it was understood, so that tokenizer.json and vocab.txt with the same content
-// hash alike.
-void AddTokenizer(const WordPieceConfig& tokenizer, Hasher* hasher) {
-  hasher->Add("wordpiece");
-  hasher->Add(uint64_t{tokenizer.vocabulary.size()});
-  for (const WordPieceConfig::Entry& entry : tokenizer.vocabulary) {
+void AddVocabulary(const Vocabulary& vocabulary, Hasher* hasher) {
+  hasher->Add(uint64_t{vocabulary.vocabulary.size()});
+  for (const Vocabulary::Entry& entry : vocabulary.vocabulary) {
     hasher->Add(std::string_view(entry.text));
     hasher->Add(uint64_t{entry.in_model});
   }
   std::vector<const AddedToken*> added;
-  for (const AddedToken& token : tokenizer.added_tokens) added.push_back(&token);
+  for (const AddedToken& token : vocabulary.added_tokens) added.push_back(&token);
   std::sort(added.begin(), added.end(),
             [](const auto* a, const auto* b) { return a->content < b->content; });
   hasher->Add(uint64_t{added.size()});
@@ -42,17 +39,60 @@ void AddTokenizer(const WordPieceConfig& tokenizer, Hasher* hasher) {
       hasher->Add(uint64_t{option});
     }
   }
-  hasher->Add(std::string_view(tokenizer.continuing_prefix));
-  hasher->Add(uint64_t{tokenizer.max_word_characters});
-  const BertNormalizerOptions& normalizer = tokenizer.normalizer;
-  for (const bool option : {normalizer.clean_text, normalizer.handle_chinese_chars,
-                            normalizer.strip_accents, normalizer.lowercase}) {
-    hasher->Add(uint64_t{option});
-  }
-  for (const int32_t id : {tokenizer.special.cls, tokenizer.special.sep, tokenizer.special.unk}) {
+}
+
+void AddSpecial(const SpecialTokens& special, Hasher* hasher) {
+  for (const int32_t id : {special.cls, special.sep, special.unk}) {
     hasher->Add(static_cast<uint64_t>(id));
   }
 }
+
+// The tokenizer as it was understood, so that tokenizer.json and vocab.txt with the same content
+// hash alike.
+struct AddTokenizer {
+  Hasher* hasher;
+
+  void operator()(const WordPieceConfig& tokenizer) const {
+    hasher->Add("wordpiece");
+    AddVocabulary(tokenizer, hasher);
+    hasher->Add(std::string_view(tokenizer.continuing_prefix));
+    hasher->Add(uint64_t{tokenizer.max_word_characters});
+    const BertNormalizerOptions& normalizer = tokenizer.normalizer;
+    for (const bool option : {normalizer.clean_text, normalizer.handle_chinese_chars,
+                              normalizer.strip_accents, normalizer.lowercase}) {
+      hasher->Add(uint64_t{option});
+    }
+    AddSpecial(tokenizer.special, hasher);
+  }
+
+  void operator()(const BpeConfig& tokenizer) const {
+    hasher->Add("byte-level bpe");
+    AddVocabulary(tokenizer, hasher);
+    hasher->Add(uint64_t{tokenizer.merges.size()});
+    for (const BpeConfig::Merge& merge : tokenizer.merges) {
+      for (const int32_t id : {merge.left, merge.right, merge.result}) {
+        hasher->Add(static_cast<uint64_t>(id));
+      }
+    }
+    hasher->Add(uint64_t{tokenizer.add_prefix_space});
+    AddSpecial(tokenizer.special, hasher);
+  }
+
+  void operator()(const UnigramConfig& tokenizer) const {
+    hasher->Add("unigram");
+    AddVocabulary(tokenizer, hasher);
+    std::vector<float> scores;
+    for (size_t id = 0; id < tokenizer.scores.size(); ++id) {
+      scores.push_back(tokenizer.vocabulary[id].in_model ? static_cast<float>(tokenizer.scores[id])
+                                                         : 0.0f);
+    }
+    hasher->Add(std::span<const float>(scores));
+    hasher->Add(std::string_view(tokenizer.charsmap));
+    hasher->Add(uint64_t{tokenizer.split_at_white_space});
+    hasher->Add(uint64_t{tokenizer.collapse_spaces});
+    AddSpecial(tokenizer.special, hasher);
+  }
+};
 
 }  // namespace
 
@@ -95,12 +135,16 @@ std::vector<std::string> ModelFiles(const std::filesystem::path& dir, const Conf
       transformer / "model.safetensors",     transformer / "sentence_bert_config.json",
       transformer / "tokenizer_config.json",
   };
-  // The first decides alone where it is.
-  paths.push_back(transformer /
-                  (Exists(dir / transformer / kTokenizerJson) ? kTokenizerJson : kVocabularyTxt));
+  for (const std::string& file : TokenizerFiles(dir / transformer)) {
+    paths.push_back(transformer / file);
+  }
   if (config.has_modules) {
     paths.push_back("modules.json");
     paths.push_back(std::filesystem::path(config.pooling_path) / "config.json");
+    for (const DenseConfig& dense : config.dense) {
+      paths.push_back(std::filesystem::path(dense.path) / "config.json");
+      paths.push_back(std::filesystem::path(dense.path) / "model.safetensors");
+    }
   }
   std::vector<std::string> files;
   for (const auto& path : paths) {
@@ -135,6 +179,15 @@ absl::Status AddConfigAndTokenizer(const std::filesystem::path& dir, const Confi
                            config.intermediate_size, config.max_tokens}) {
     hasher->Add(static_cast<uint64_t>(number));
   }
+  // What BERT does not have is added only where it is there.
+  if (config.first_position > 0) hasher->Add(static_cast<uint64_t>(config.first_position));
+  if (config.relative_buckets > 0) hasher->Add(static_cast<uint64_t>(config.relative_buckets));
+  for (const DenseConfig& dense : config.dense) {
+    hasher->Add("dense");
+    for (const int number : {dense.inputs, dense.outputs, static_cast<int>(dense.activation)}) {
+      hasher->Add(static_cast<uint64_t>(number));
+    }
+  }
   hasher->Add(std::span<const float>(&config.layer_norm_eps, 1));
   hasher->Add(ActivationName(config.activation));
   hasher->Add(uint64_t{config.lower_case});
@@ -142,10 +195,8 @@ absl::Status AddConfigAndTokenizer(const std::filesystem::path& dir, const Confi
   hasher->Add(uint64_t{config.normalise});
   hasher->Add(std::string_view(config.passage_prompt));
   const std::filesystem::path transformer = dir / config.transformer_path;
-  KITH_ASSIGN_OR_RETURN(const WordPieceConfig tokenizer, Exists(transformer / kTokenizerJson)
-                                                             ? ReadTokenizerJson(transformer)
-                                                             : ReadVocabularyTxt(transformer));
-  AddTokenizer(tokenizer, hasher);
+  KITH_ASSIGN_OR_RETURN(const TokenizerConfig tokenizer, ReadTokenizer(transformer));
+  std::visit(AddTokenizer{hasher}, tokenizer);
   return absl::OkStatus();
 }
 

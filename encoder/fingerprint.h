@@ -7,6 +7,7 @@
 //
 // space: what decides a stored vector, so that two models of one space hash can be mixed. Over
 //   a version of this list; architecture, sizes, heads, activation, epsilon of the layer norms;
+//   where positions begin, buckets of relative positions and Dense modules, where there are any;
 //   the maximum of tokens; whether texts are lower-cased first; pooling; normalisation; the passage
 //   prompt; the tokenizer's vocabulary, added and special tokens and options; every tensor that the
 //   forward pass reads: name, shape and numbers as float32.

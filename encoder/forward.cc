@@ -16,11 +16,12 @@ namespace {
 class Pass {
  public:
   Pass(const Config& config, const Weights& weights, const Kernels& kernels, Sequences sequences,
-       RunState* state)
+       SegmentStarts second, RunState* state)
       : config_(config),
         weights_(weights),
         kernels_(kernels),
         sequences_(sequences),
+        second_(second),
         state_(*state),
         size_(config.hidden_size) {
     for (const auto& sequence : sequences) num_tokens_ += static_cast<int>(sequence.size());
@@ -38,17 +39,19 @@ class Pass {
   }
 
  private:
-  // hidden = LayerNorm(word + position + segment 0), each token.
+  // hidden = LayerNorm(word + position + segment), each token.
   void Embed() {
     float* row = state_.hidden.data();
-    for (const auto& sequence : sequences_) {
-      const float* position = weights_.positions.data();
-      for (const int32_t id : sequence) {
-        const float* word = weights_.words.data() + static_cast<size_t>(id) * size_;
+    const float* first_position =
+        weights_.positions.data() + static_cast<size_t>(config_.first_position) * size_;
+    for (size_t s = 0; s < sequences_.size(); ++s) {
+      const size_t tokens = sequences_[s].size();
+      const size_t second = second_.empty() ? tokens : static_cast<size_t>(second_[s]);
+      for (size_t i = 0; i < tokens; ++i, row += size_) {
+        const float* word = weights_.words.data() + static_cast<size_t>(sequences_[s][i]) * size_;
         std::copy(word, word + size_, row);
-        AddNorm(row, position, weights_.segments.data(), weights_.embedding_norm);
-        row += size_;
-        position += size_;
+        AddNorm(row, first_position + i * size_,
+                weights_.segments.data() + (i < second ? 0 : size_), weights_.embedding_norm);
       }
     }
   }
@@ -86,12 +89,24 @@ class Pass {
         KITH_RETURN_IF_ERROR(MultiplyTransposed(rows, tokens, head_size, scale,
                                                 {queries + offset * stride, stride}, keys,
                                                 {scores, tokens}));
+        if (!weights_.relative_bias.empty()) AddRelativeBias(head, first, rows, tokens, scores);
         kernels_.softmax(scores, rows, tokens, tokens);
         KITH_RETURN_IF_ERROR(Multiply(rows, head_size, tokens, {scores, tokens}, values,
                                       {context + offset * size_ + head * head_size, size_}));
       }
     }
     return absl::OkStatus();
+  }
+
+  // scores: [rows, tokens], of the queries from `first` on.
+  void AddRelativeBias(int head, int first, int rows, int tokens, float* scores) {
+    const int middle = config_.max_tokens - 1;  // distance 0
+    const float* bias =
+        weights_.relative_bias.data() + static_cast<size_t>(head) * (2 * middle + 1) + middle;
+    for (int i = 0; i < rows; ++i, scores += tokens) {
+      const float* of_first_key = bias - (first + i);
+      for (int j = 0; j < tokens; ++j) scores[j] += of_first_key[j];
+    }
   }
 
   // hidden = LayerNorm(hidden + W2 f(W1 hidden + b1) + b2)
@@ -133,6 +148,7 @@ class Pass {
   const Weights& weights_;
   const Kernels& kernels_;
   const Sequences sequences_;
+  const SegmentStarts second_;
   RunState& state_;
   const int size_;  // C
   int num_tokens_ = 0;
@@ -141,8 +157,9 @@ class Pass {
 }  // namespace
 
 absl::Status ForwardChunk(const Config& config, const Weights& weights, const Kernels& kernels,
-                          Sequences sequences, RunState* state, const Call& call) {
-  return Pass(config, weights, kernels, sequences, state).Run(call);
+                          Sequences sequences, SegmentStarts second, RunState* state,
+                          const Call& call) {
+  return Pass(config, weights, kernels, sequences, second, state).Run(call);
 }
 
 }  // namespace kith::encoder

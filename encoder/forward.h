@@ -1,6 +1,6 @@
-// The forward pass of BERT (Devlin et al., 2018) over sequences packed end to end: nothing is
-// padded, so nothing is computed for padding. Matrix products run over all tokens of a chunk at
-// once; attention runs within each sequence.
+// The forward pass of BERT (Devlin et al., 2018) and those that compute as it does, over sequences
+// packed end to end: nothing is padded, so nothing is computed for padding. Matrix products run
+// over all tokens of a chunk at once; attention runs within each sequence.
 
 #ifndef KITH_ENCODER_FORWARD_H_
 #define KITH_ENCODER_FORWARD_H_
@@ -17,20 +17,25 @@
 
 namespace kith::encoder {
 
-// Tokens of a chunk, unless a single sequence is longer. The activations of so many stay in a core's
-// share of the caches while its neighbours work on chunks of their own, and there are enough rows to
-// multiply at full speed.
+// Tokens of a chunk, unless a single sequence is longer. The activations of so many stay in a
+// core's share of the caches while its neighbours work on chunks of their own, and there are enough
+// rows to multiply at full speed.
 inline constexpr int kChunkTokens = 256;
 // Queries whose attention scores are held at once, so that long sequences need no T x T matrix.
 inline constexpr int kScoreRows = 128;
 
 using Sequences = std::span<const std::span<const int32_t>>;
 
+// Of a sequence of two texts: where the tokens of segment 1 begin.
+using SegmentStarts = std::span<const int>;
+
 // Runs the layers over one chunk; the last hidden states are left in state->hidden [T, C], in the
 // order of `sequences`. REQUIRES: 1 <= tokens of each sequence <= max_tokens; together <=
-// state->chunk_tokens; ids in [0, vocab_size).
+// state->chunk_tokens; ids in [0, vocab_size). `second`: one a sequence, and the model has two
+// segments; or empty: all is segment 0.
 absl::Status ForwardChunk(const Config& config, const Weights& weights, const Kernels& kernels,
-                          Sequences sequences, RunState* state, const Call& call);
+                          Sequences sequences, SegmentStarts second, RunState* state,
+                          const Call& call);
 
 }  // namespace kith::encoder
 

@@ -15,6 +15,9 @@
 namespace kith::encoder {
 namespace {
 
+constexpr size_t kMaxDense = 4;
+constexpr int kMaxDenseSize = 4096;  // the server's largest dimension
+
 struct Module {
   std::string kind;  // "Pooling" of "sentence_transformers.models.Pooling"
   std::string path;
@@ -45,9 +48,9 @@ absl::StatusOr<Module> ReadModule(const JsonFile& json, const nlohmann::json& en
   }
   const std::string kind = type->substr(type->rfind('.') + 1);
   if (!type->starts_with(kPackage) ||
-      (kind != "Transformer" && kind != "Pooling" && kind != "Normalize")) {
+      (kind != "Transformer" && kind != "Pooling" && kind != "Dense" && kind != "Normalize")) {
     return InvalidModel(
-        "{}: module {} is not supported; Transformer, Pooling and Normalize of "
+        "{}: module {} is not supported; Transformer, Pooling, Dense and Normalize of "
         "sentence_transformers are",
         json.name(), Quoted(*type));
   }
@@ -88,18 +91,57 @@ absl::Status ReadModules(const std::filesystem::path& dir, Config* config) {
     KITH_ASSIGN_OR_RETURN(Module module, ReadModule(json, entry));
     modules.push_back(std::move(module));
   }
-  if (modules.size() < 2 || modules.size() > 3 || modules[0].kind != "Transformer" ||
-      modules[1].kind != "Pooling" || (modules.size() == 3 && modules[2].kind != "Normalize")) {
+  const bool normalise = !modules.empty() && modules.back().kind == "Normalize";
+  const size_t dense_end = modules.size() - normalise;
+  bool supported = dense_end >= 2 && dense_end <= 2 + kMaxDense &&
+                   modules[0].kind == "Transformer" && modules[1].kind == "Pooling";
+  for (size_t i = 2; supported && i < dense_end; ++i) supported = modules[i].kind == "Dense";
+  if (!supported) {
     std::string found;
     for (const Module& module : modules) found += (found.empty() ? "" : ", ") + module.kind;
     return InvalidModel(
-        "{}: the modules are [{}]; supported is [Transformer, Pooling], with or without "
-        "Normalize after them",
-        json.name(), found.substr(0, 200));
+        "{}: the modules are [{}]; supported is [Transformer, Pooling], with or without up to {} "
+        "Dense and Normalize after them",
+        json.name(), found.substr(0, 200), kMaxDense);
   }
   config->transformer_path = modules[0].path;
   config->pooling_path = modules[1].path;
-  config->normalise = modules.size() == 3;
+  for (size_t i = 2; i < dense_end; ++i) config->dense.emplace_back().path = modules[i].path;
+  config->normalise = normalise;
+  return absl::OkStatus();
+}
+
+absl::Status ReadDense(const std::filesystem::path& dir, Config* config) {
+  using Activation = DenseConfig::Activation;
+  constexpr std::pair<std::string_view, Activation> kActivations[] = {
+      {"torch.nn.modules.activation.Tanh", Activation::kTanh},
+      {"torch.nn.modules.activation.ReLU", Activation::kRelu},
+      {"torch.nn.modules.linear.Identity", Activation::kIdentity},
+  };
+  int size = config->hidden_size;
+  for (DenseConfig& dense : config->dense) {
+    const std::string name = (std::filesystem::path(dense.path) / "config.json").string();
+    KITH_ASSIGN_OR_RETURN(const JsonFile json, JsonFile::Read(dir, name));
+    KITH_ASSIGN_OR_RETURN(dense.inputs, json.Int("in_features", 1, kMaxDenseSize));
+    KITH_ASSIGN_OR_RETURN(dense.outputs, json.Int("out_features", 1, kMaxDenseSize));
+    KITH_ASSIGN_OR_RETURN(dense.bias, json.Bool("bias", true));
+    if (dense.inputs != size) {
+      return InvalidModel("{}: in_features is {}, what comes before gives {}", name, dense.inputs,
+                          size);
+    }
+    size = dense.outputs;
+    KITH_ASSIGN_OR_RETURN(const std::optional<std::string> activation,
+                          json.OptionalString("activation_function"));
+    const auto* known =
+        std::find_if(std::begin(kActivations), std::end(kActivations),
+                     [&](const auto& one) { return !activation || *activation == one.first; });
+    if (known == std::end(kActivations)) {
+      return InvalidModel(
+          "{}: activation_function {} is not supported; Tanh, ReLU and Identity are", name,
+          Quoted(*activation));
+    }
+    dense.activation = known->second;
+  }
   return absl::OkStatus();
 }
 

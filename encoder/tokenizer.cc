@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <string>
-#include <system_error>
 #include <utility>
+#include <variant>
 
 #include "encoder/invalid_model.h"
 #include "encoder/tokenizer_files.h"
@@ -22,28 +22,30 @@ void LowerCaseAll(WordPieceConfig* config) {
   });
 }
 
+absl::Status LowerCaseRefused(std::string_view file) {
+  return InvalidModel(
+      "sentence_bert_config.json: do_lower_case is true, which is supported with WordPiece only; "
+      "{} describes another tokenizer",
+      file);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Load(
     const std::filesystem::path& model_dir, bool lower_case) {
-  const auto present = [&](const char* name) {
-    std::error_code ignored;
-    return std::filesystem::exists(model_dir / name, ignored);
-  };
-  std::string file = kTokenizerJson;
-  absl::StatusOr<WordPieceConfig> read;
-  if (present(kTokenizerJson)) {
-    read = ReadTokenizerJson(model_dir);
-  } else if (present(kVocabularyTxt)) {
-    file = kVocabularyTxt;
-    read = ReadVocabularyTxt(model_dir);
-  } else {
-    return InvalidModel("{}: no tokenizer: neither {} nor {} is there", model_dir.string(),
-                        kTokenizerJson, kVocabularyTxt);
+  KITH_ASSIGN_OR_RETURN(TokenizerConfig config, ReadTokenizer(model_dir));
+  const std::string file = TokenizerFiles(model_dir).front();
+  if (auto* bpe = std::get_if<BpeConfig>(&config)) {
+    if (lower_case) return LowerCaseRefused(file);
+    return ByteLevelBpe::Create(file, std::move(*bpe));
   }
-  KITH_ASSIGN_OR_RETURN(WordPieceConfig config, std::move(read));
-  if (lower_case) LowerCaseAll(&config);
-  return WordPiece::Create(file, std::move(config));
+  if (auto* unigram = std::get_if<UnigramConfig>(&config)) {
+    if (lower_case) return LowerCaseRefused(file);
+    return Unigram::Create(file, std::move(*unigram));
+  }
+  auto& word_piece = std::get<WordPieceConfig>(config);
+  if (lower_case) LowerCaseAll(&word_piece);
+  return WordPiece::Create(file, std::move(word_piece));
 }
 
 }  // namespace kith::encoder

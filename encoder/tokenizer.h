@@ -34,17 +34,24 @@ struct SpecialTokens {
   int32_t sep = 0;  // put after it
   int32_t unk = 0;  // stands for a word that the vocabulary cannot spell
   std::optional<int32_t> pad, mask;
+
+  // How a pair of texts is written: cls A sep B sep, with one or two sep in the middle. 0: the
+  // files do not say, or in a way that is not supported.
+  int pair_separators = 0;
+  int second_segment = 0;  // segment (token type) of B and its sep; A is segment 0
 };
 
 class Tokenizer {
  public:
-  // Reads the tokenizer of the model in `model_dir`: tokenizer.json, which decides alone when it is
-  // there; else vocab.txt with the options of tokenizer_config.json. Files that are missing,
-  // damaged, over 32 MiB or ask for what is not supported fail with FAILED_PRECONDITION /
-  // INVALID_MODEL in a sentence that names file, what was found and what is supported.
+  // Reads the tokenizer of the model in `model_dir`: WordPiece, byte-level BPE or Unigram, from
+  // tokenizer.json, which decides alone when it is there, or from their older files
+  // (tokenizer_files.h). Files that are missing, damaged, over 32 MiB or ask for what is not
+  // supported fail with FAILED_PRECONDITION / INVALID_MODEL in a sentence that names file, what was
+  // found and what is supported.
   //
   // `lower_case` is sentence-transformers' do_lower_case: letters are lower-cased whatever the
-  // tokenizer's own files say. Done here rather than before, it leaves the offsets right.
+  // tokenizer's own files say; WordPiece only. Done here rather than before, it leaves the offsets
+  // right.
   static absl::StatusOr<std::unique_ptr<const Tokenizer>> Load(
       const std::filesystem::path& model_dir, bool lower_case = false);
 

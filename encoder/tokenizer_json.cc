@@ -1,3 +1,5 @@
+#include "encoder/tokenizer_json.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <map>
@@ -25,7 +27,6 @@ constexpr int kMaxDepth = 32;
 // Bounds what the parsed file takes in memory, at about 100 bytes a value.
 constexpr size_t kMaxValues = 2'500'000;
 constexpr size_t kMaxAddedTokens = 10'000;
-constexpr int32_t kMaxId = WordPiece::kMaxVocabularySize - 1;
 
 absl::StatusOr<json> Parse(const std::string& content) {
   size_t values = 0;
@@ -46,90 +47,18 @@ absl::StatusOr<json> Parse(const std::string& content) {
   return root;
 }
 
-absl::Status ReadNormalizer(const JsonSection& root, BertNormalizerOptions* out) {
-  KITH_RETURN_IF_ERROR(root.RequireType("normalizer", "BertNormalizer"));
-  KITH_ASSIGN_OR_RETURN(const JsonSection section, root.Object("normalizer"));
-  KITH_ASSIGN_OR_RETURN(out->clean_text, section.Bool("clean_text", true));
-  KITH_ASSIGN_OR_RETURN(out->handle_chinese_chars, section.Bool("handle_chinese_chars", true));
-  KITH_ASSIGN_OR_RETURN(out->lowercase, section.Bool("lowercase", true));
-  KITH_ASSIGN_OR_RETURN(const std::optional<bool> strip, section.OptionalBool("strip_accents"));
-  out->strip_accents = strip.value_or(out->lowercase);
-  return absl::OkStatus();
-}
-
-// Every token's id, from both places where the file lists tokens.
-using Ids = std::map<std::string, int32_t>;
-
-// The vocabulary in the order of its ids, which must be 0, 1, 2, ... without hole or double.
-absl::StatusOr<std::vector<WordPieceConfig::Entry>> ById(const Ids& ids, const Ids& added_only) {
-  std::vector<std::pair<int32_t, WordPieceConfig::Entry>> sorted;
-  sorted.reserve(ids.size());
-  for (const auto& [text, id] : ids) {
-    sorted.push_back({id, {text, /*in_model=*/!added_only.contains(text)}});
-  }
-  std::sort(sorted.begin(), sorted.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<WordPieceConfig::Entry> vocabulary;
-  vocabulary.reserve(sorted.size());
-  int32_t previous = -1;
-  for (auto& [id, entry] : sorted) {
-    if (id == previous) {
-      return InvalidModel("{}: the tokens {} and {} share the id {}", kTokenizerJson,
-                          Quoted(vocabulary.back().text), Quoted(entry.text), id);
-    }
-    vocabulary.push_back(std::move(entry));
-    previous = id;
-  }
-  if (!sorted.empty() && static_cast<size_t>(previous) != sorted.size() - 1) {
-    return InvalidModel("{}: ids must be dense: {} tokens, and the highest id is {}",
-                        kTokenizerJson, sorted.size(), previous);
-  }
-  return vocabulary;
-}
-
-absl::Status ReadModel(const JsonSection& root, WordPieceConfig* config, Ids* ids) {
-  KITH_ASSIGN_OR_RETURN(const JsonSection model, root.Object("model"));
-  // Files of the library's first versions do not name the type of a WordPiece model.
-  if (!model.Get("type").is_null() || model.Get("continuing_subword_prefix").is_null()) {
-    KITH_RETURN_IF_ERROR(root.RequireType("model", "WordPiece"));
-  }
-  KITH_ASSIGN_OR_RETURN(config->continuing_prefix, model.String("continuing_subword_prefix"));
-  if (const json& limit = model.Get("max_input_chars_per_word"); !limit.is_null()) {
-    KITH_ASSIGN_OR_RETURN(const int32_t characters,
-                          model.Integer("max_input_chars_per_word", WordPiece::kMaxWordCharacters));
-    config->max_word_characters = static_cast<uint32_t>(characters);
-  }
-  KITH_ASSIGN_OR_RETURN(const JsonSection entries, model.Object("vocab"));
-  const json& vocab = model.Get("vocab");
-  for (const auto& [text, value] : vocab.items()) {
-    const absl::StatusOr<int32_t> id = JsonInteger(kTokenizerJson, value, entries.path(), kMaxId);
-    if (!id.ok()) {  // only now is it worth spelling out which
-      const std::string path = fmt::format("{}[{}]", entries.path(), Quoted(text));
-      return JsonInteger(kTokenizerJson, value, path, kMaxId).status();
-    }
-    ids->emplace(text, *id);
-  }
-  KITH_ASSIGN_OR_RETURN(const std::string unknown, model.String("unk_token"));
-  const auto it = ids->find(unknown);
-  if (it == ids->end()) {
-    return InvalidModel("{}: the unknown token {} is not in the vocabulary", kTokenizerJson,
-                        Quoted(unknown));
-  }
-  config->special.unk = it->second;
-  return absl::OkStatus();
-}
-
-absl::Status ReadAddedToken(const JsonSection& entry, WordPieceConfig* config, Ids* ids,
-                            Ids* added_only) {
+absl::Status ReadAddedToken(const JsonSection& entry, Vocabulary* config, TokenIds* ids,
+                            TokenIds* added_only) {
   AddedToken token;
-  KITH_ASSIGN_OR_RETURN(token.id, entry.Integer("id", kMaxId));
+  KITH_ASSIGN_OR_RETURN(token.id, entry.Integer("id", kMaxTokenId));
   KITH_ASSIGN_OR_RETURN(token.content, entry.String("content"));
   KITH_ASSIGN_OR_RETURN(token.single_word, entry.Bool("single_word", false));
   KITH_ASSIGN_OR_RETURN(token.lstrip, entry.Bool("lstrip", false));
   KITH_ASSIGN_OR_RETURN(token.rstrip, entry.Bool("rstrip", false));
   KITH_ASSIGN_OR_RETURN(const bool special, entry.Bool("special", false));
   KITH_ASSIGN_OR_RETURN(const bool normalized, entry.Bool("normalized", !special));
-  if (normalized) {
+  // For a special token the difference is nil but for texts that spell it in an unusual way.
+  if (normalized && !special) {
     return InvalidModel(
         "{}: {} {} is to be found in normalised text (\"normalized\": true); supported are added "
         "tokens found in the text as it is written",
@@ -147,8 +76,8 @@ absl::Status ReadAddedToken(const JsonSection& entry, WordPieceConfig* config, I
   return absl::OkStatus();
 }
 
-absl::Status ReadAddedTokens(const JsonSection& root, WordPieceConfig* config, Ids* ids,
-                             Ids* added_only) {
+absl::Status ReadAddedTokens(const JsonSection& root, Vocabulary* config, TokenIds* ids,
+                             TokenIds* added_only) {
   const json& list = root.Get("added_tokens");
   if (list.is_null()) return absl::OkStatus();
   if (!list.is_array() || list.size() > kMaxAddedTokens) {
@@ -170,43 +99,71 @@ absl::Status ReadAddedTokens(const JsonSection& root, WordPieceConfig* config, I
   return absl::OkStatus();
 }
 
-// TemplateProcessing: the sequence must stand between exactly two special tokens.
-absl::Status ReadTemplate(const JsonSection& processor, const Ids& ids, SpecialTokens* special) {
-  const json& parts = processor.Get("single");
-  const auto name_of = [&](size_t i) -> std::optional<std::string> {
-    if (!parts[i].is_object() || !parts[i].contains("SpecialToken")) return std::nullopt;
-    const json& token = parts[i]["SpecialToken"];
-    if (!token.is_object() || !token.contains("id") || !token["id"].is_string()) {
+// A template as a list of what stands in it: the names of special tokens, "" for a text; and the
+// segment of the last text. Nothing for what is no such list.
+struct Template {
+  std::vector<std::string> parts;
+  int last_segment = 0;
+};
+
+std::optional<Template> ReadTemplate(const json& parts) {
+  if (!parts.is_array() || parts.size() > 8) return std::nullopt;
+  Template result;
+  for (const json& part : parts) {
+    if (!part.is_object() || part.size() != 1) return std::nullopt;
+    const std::string kind = part.begin().key();
+    const json& value = part.begin().value();
+    if (!value.is_object() || !value.contains("id") || !value["id"].is_string()) {
       return std::nullopt;
     }
-    return token["id"].get<std::string>();
-  };
-  if (parts.is_array() && parts.size() == 3 && parts[1].is_object() &&
-      parts[1].contains("Sequence")) {
-    const std::optional<std::string> first = name_of(0);
-    const std::optional<std::string> last = name_of(2);
-    const auto cls = first ? ids.find(*first) : ids.end();
-    const auto sep = last ? ids.find(*last) : ids.end();
-    if (cls != ids.end() && sep != ids.end()) {
-      special->cls = cls->second;
-      special->sep = sep->second;
-      return absl::OkStatus();
+    if (kind == "Sequence") {
+      result.parts.emplace_back();
+      const auto type = value.find("type_id");
+      result.last_segment =
+          type != value.end() && type->is_number_unsigned() && *type <= 1 ? type->get<int>() : 0;
+    } else if (kind == "SpecialToken" && !value["id"].get<std::string>().empty()) {
+      result.parts.push_back(value["id"].get<std::string>());
+    } else {
+      return std::nullopt;
     }
   }
-  return InvalidModel(
-      "{}: post_processor.single is not supported; supported is a sequence between two special "
-      "tokens of the vocabulary, such as [CLS] A [SEP]",
-      kTokenizerJson);
+  return result;
 }
 
-// BertProcessing: "cls" and "sep" are pairs of a token and its id.
-absl::StatusOr<int32_t> ReadPair(const JsonSection& processor, const char* key, const Ids& ids) {
+// TemplateProcessing: the sequence must stand between exactly two special tokens.
+absl::Status ReadTemplates(const JsonSection& processor, const TokenIds& ids,
+                           SpecialTokens* special) {
+  const std::optional<Template> single = ReadTemplate(processor.Get("single"));
+  if (!single || single->parts.size() != 3 || !single->parts[1].empty() ||
+      !ids.contains(single->parts[0]) || !ids.contains(single->parts[2])) {
+    return InvalidModel(
+        "{}: post_processor.single is not supported; supported is a sequence between two special "
+        "tokens of the vocabulary, such as [CLS] A [SEP]",
+        kTokenizerJson);
+  }
+  const std::string& cls = single->parts[0];
+  const std::string& sep = single->parts[2];
+  special->cls = ids.at(cls);
+  special->sep = ids.at(sep);
+  const std::optional<Template> pair = ReadTemplate(processor.Get("pair"));
+  if (!pair) return absl::OkStatus();
+  if (pair->parts == std::vector<std::string>{cls, "", sep, "", sep}) special->pair_separators = 1;
+  if (pair->parts == std::vector<std::string>{cls, "", sep, sep, "", sep}) {
+    special->pair_separators = 2;
+  }
+  special->second_segment = pair->last_segment;
+  return absl::OkStatus();
+}
+
+// BertProcessing and RobertaProcessing: "cls" and "sep" are pairs of a token and its id.
+absl::StatusOr<int32_t> ReadPair(const JsonSection& processor, const char* key,
+                                 const TokenIds& ids) {
   const json& pair = processor.Get(key);
   if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string()) {
     return InvalidModel("{}: post_processor.{} must be [token, id]", kTokenizerJson, key);
   }
   KITH_ASSIGN_OR_RETURN(const int32_t id,
-                        JsonInteger(kTokenizerJson, pair[1], processor.PathOf(key), kMaxId));
+                        JsonInteger(kTokenizerJson, pair[1], processor.PathOf(key), kMaxTokenId));
   const auto it = ids.find(pair[0].get<std::string>());
   if (it == ids.end() || it->second != id) {
     return InvalidModel("{}: post_processor.{} gives {} the id {}, the vocabulary does not",
@@ -215,37 +172,116 @@ absl::StatusOr<int32_t> ReadPair(const JsonSection& processor, const char* key, 
   return id;
 }
 
-absl::Status ReadPostProcessor(const JsonSection& root, const Ids& ids, SpecialTokens* special) {
+absl::Status ReadPostProcessor(const JsonSection& root, const TokenIds& ids,
+                               SpecialTokens* special) {
   KITH_ASSIGN_OR_RETURN(const std::string type, root.TypeOf("post_processor"));
-  if (type != "TemplateProcessing" && type != "BertProcessing") {
-    return root.RequireType("post_processor", "TemplateProcessing or BertProcessing");
+  if (type != "TemplateProcessing" && type != "BertProcessing" && type != "RobertaProcessing") {
+    return root.RequireType("post_processor",
+                            "TemplateProcessing, BertProcessing or RobertaProcessing");
   }
   KITH_ASSIGN_OR_RETURN(const JsonSection processor, root.Object("post_processor"));
-  if (type == "TemplateProcessing") return ReadTemplate(processor, ids, special);
+  if (type == "TemplateProcessing") return ReadTemplates(processor, ids, special);
   KITH_ASSIGN_OR_RETURN(special->cls, ReadPair(processor, "cls", ids));
   KITH_ASSIGN_OR_RETURN(special->sep, ReadPair(processor, "sep", ids));
+  special->pair_separators = type == "RobertaProcessing" ? 2 : 1;
+  special->second_segment = type == "RobertaProcessing" ? 0 : 1;
+  return absl::OkStatus();
+}
+
+// What all kinds have: `ids` are the model's own tokens.
+absl::Status ReadVocabulary(const JsonSection& root, TokenIds ids, Vocabulary* vocabulary) {
+  TokenIds added_only;  // what the algorithm itself may not use
+  KITH_RETURN_IF_ERROR(ReadAddedTokens(root, vocabulary, &ids, &added_only));
+  KITH_ASSIGN_OR_RETURN(vocabulary->vocabulary, EntriesById(kTokenizerJson, ids, added_only));
+  SpecialTokens& special = vocabulary->special;
+  KITH_RETURN_IF_ERROR(ReadPostProcessor(root, ids, &special));
+  for (const char* name : {"[PAD]", "<pad>"}) {
+    if (const auto pad = ids.find(name); pad != ids.end()) special.pad = pad->second;
+  }
+  for (const char* name : {"[MASK]", "<mask>"}) {
+    if (const auto mask = ids.find(name); mask != ids.end()) special.mask = mask->second;
+  }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<WordPieceConfig> ReadTokenizerJson(const std::filesystem::path& dir) {
+absl::StatusOr<TokenIds> ReadTokenIds(const JsonSection& model) {
+  KITH_ASSIGN_OR_RETURN(const JsonSection entries, model.Object("vocab"));
+  TokenIds ids;
+  for (const auto& [text, value] : model.Get("vocab").items()) {
+    const absl::StatusOr<int32_t> id =
+        JsonInteger(kTokenizerJson, value, entries.path(), kMaxTokenId);
+    if (!id.ok()) {  // only now is it worth spelling out which
+      const std::string path = fmt::format("{}[{}]", entries.path(), Quoted(text));
+      return JsonInteger(kTokenizerJson, value, path, kMaxTokenId).status();
+    }
+    ids.emplace(text, *id);
+  }
+  return ids;
+}
+
+absl::StatusOr<std::vector<Vocabulary::Entry>> EntriesById(std::string_view file,
+                                                           const TokenIds& ids,
+                                                           const TokenIds& added_only) {
+  std::vector<std::pair<int32_t, Vocabulary::Entry>> sorted;
+  sorted.reserve(ids.size());
+  for (const auto& [text, id] : ids) {
+    sorted.push_back({id, {text, /*in_model=*/!added_only.contains(text)}});
+  }
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Vocabulary::Entry> vocabulary;
+  vocabulary.reserve(sorted.size());
+  int32_t previous = -1;
+  for (auto& [id, entry] : sorted) {
+    if (id == previous) {
+      return InvalidModel("{}: the tokens {} and {} share the id {}", file,
+                          Quoted(vocabulary.back().text), Quoted(entry.text), id);
+    }
+    vocabulary.push_back(std::move(entry));
+    previous = id;
+  }
+  if (!sorted.empty() && static_cast<size_t>(previous) != sorted.size() - 1) {
+    return InvalidModel("{}: ids must be dense: {} tokens, and the highest id is {}", file,
+                        sorted.size(), previous);
+  }
+  return vocabulary;
+}
+
+absl::StatusOr<TokenizerConfig> ReadTokenizerJson(const std::filesystem::path& dir) {
   KITH_ASSIGN_OR_RETURN(const InputFile file, InputFile::Open(dir / kTokenizerJson));
   KITH_ASSIGN_OR_RETURN(const std::string content, file.ReadAll(kMaxFileBytes));
   KITH_ASSIGN_OR_RETURN(const json parsed, Parse(content));
   KITH_ASSIGN_OR_RETURN(const JsonSection root, JsonSection::Of(kTokenizerJson, parsed, ""));
-
+  KITH_ASSIGN_OR_RETURN(const JsonSection model, root.Object("model"));
+  const json& named = model.Get("type");
+  const std::string type = named.is_string() ? named.get<std::string>() : "WordPiece";
+  if (type == "BPE") {
+    BpeConfig config;
+    KITH_ASSIGN_OR_RETURN(TokenIds ids, ReadBpeParts(root, &config));
+    KITH_RETURN_IF_ERROR(ReadVocabulary(root, std::move(ids), &config));
+    return config;
+  }
+  if (type == "Unigram") {
+    UnigramConfig config;
+    KITH_ASSIGN_OR_RETURN(TokenIds ids, ReadUnigramParts(root, &config));
+    KITH_RETURN_IF_ERROR(ReadVocabulary(root, std::move(ids), &config));
+    config.scores.resize(config.vocabulary.size());  // tokens that were only added have none
+    // The model lists its control tokens too. They are found as they are written, or not at all.
+    for (const AddedToken& token : config.added_tokens) {
+      config.vocabulary[static_cast<size_t>(token.id)].in_model = false;
+    }
+    return config;
+  }
+  if (type != "WordPiece") {
+    return InvalidModel(
+        "{}: the type of model is {}; supported are WordPiece, byte-level BPE and Unigram",
+        kTokenizerJson, Quoted(type));
+  }
   WordPieceConfig config;
-  Ids ids;
-  Ids added_only;  // what WordPiece itself may not use
-  KITH_RETURN_IF_ERROR(ReadModel(root, &config, &ids));
-  KITH_RETURN_IF_ERROR(ReadAddedTokens(root, &config, &ids, &added_only));
-  KITH_ASSIGN_OR_RETURN(config.vocabulary, ById(ids, added_only));
-  KITH_RETURN_IF_ERROR(ReadNormalizer(root, &config.normalizer));
-  KITH_RETURN_IF_ERROR(root.RequireType("pre_tokenizer", "BertPreTokenizer"));
-  KITH_RETURN_IF_ERROR(ReadPostProcessor(root, ids, &config.special));
-  if (const auto pad = ids.find("[PAD]"); pad != ids.end()) config.special.pad = pad->second;
-  if (const auto mask = ids.find("[MASK]"); mask != ids.end()) config.special.mask = mask->second;
+  KITH_ASSIGN_OR_RETURN(TokenIds ids, ReadWordPieceParts(root, &config));
+  KITH_RETURN_IF_ERROR(ReadVocabulary(root, std::move(ids), &config));
   return config;
 }
 

@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,16 +9,22 @@
 #include "encoder/invalid_model.h"
 #include "encoder/json_file.h"
 #include "encoder/tokenizer_files.h"
+#include "encoder/tokenizer_options.h"
 #include "encoder/utf8.h"
-#include "fmt/ranges.h"
 #include "kith/base/status_macros.h"
 
 namespace kith::encoder {
 namespace {
 
-using nlohmann::json;
+constexpr uint64_t kMaxFileBytes = 2 * Vocabulary::kMaxBytes;
 
-constexpr uint64_t kMaxFileBytes = 2 * WordPiece::kMaxVocabularyBytes;
+constexpr SpecialNames kBertNames = {"[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"};
+constexpr SpecialNames kMpnetNames = {"[UNK]",
+                                      "<s>",
+                                      "</s>",
+                                      "<pad>",
+                                      "<mask>",
+                                      /*mask_takes_space=*/true};
 
 // A line is a token, its number the id. Line ends may be those of Windows.
 absl::StatusOr<std::vector<WordPieceConfig::Entry>> Lines(std::string_view content) {
@@ -29,7 +33,7 @@ absl::StatusOr<std::vector<WordPieceConfig::Entry>> Lines(std::string_view conte
   }
   std::vector<WordPieceConfig::Entry> lines;
   while (!content.empty()) {
-    if (lines.size() == WordPiece::kMaxVocabularySize) {
+    if (lines.size() == Vocabulary::kMaxSize) {
       return InvalidModel("{}: more than {} lines", kVocabularyTxt, lines.size());
     }
     const size_t line_end = content.find('\n');
@@ -41,34 +45,11 @@ absl::StatusOr<std::vector<WordPieceConfig::Entry>> Lines(std::string_view conte
   return lines;
 }
 
-// What tokenizer_config.json says of a special token: a name, or an object that holds one.
-absl::StatusOr<std::string> NameOf(const JsonFile& options, const char* key,
-                                   const char* otherwise) {
-  if (!options.root().is_object()) return std::string(otherwise);
-  const auto it = options.root().find(key);
-  if (it == options.root().end() || it->is_null()) return std::string(otherwise);
-  const json* name = &*it;
-  if (name->is_object() && name->contains("content")) name = &(*name)["content"];
-  if (!name->is_string()) {
-    return InvalidModel("{}: {} must be a string, it is {}", options.name(), key,
-                        name->type_name());
-  }
-  return name->get<std::string>();
-}
-
 absl::Status ReadOptions(const JsonFile& options, WordPieceConfig* config) {
-  if (!options.root().is_object()) {
-    return InvalidModel("{}: must be an object, it is {}", options.name(),
-                        options.root().type_name());
-  }
-  KITH_ASSIGN_OR_RETURN(const std::optional<std::string> class_name,
-                        options.OptionalString("tokenizer_class"));
-  constexpr std::array<std::string_view, 4> kClasses = {
-      "BertTokenizer", "BertTokenizerFast", "DistilBertTokenizer", "DistilBertTokenizerFast"};
-  if (class_name && std::find(kClasses.begin(), kClasses.end(), *class_name) == kClasses.end()) {
-    return InvalidModel("{}: tokenizer_class is {}; supported with {} are {}", options.name(),
-                        Quoted(*class_name), kVocabularyTxt, fmt::join(kClasses, ", "));
-  }
+  constexpr std::string_view kClasses[] = {"BertTokenizer",       "BertTokenizerFast",
+                                           "DistilBertTokenizer", "DistilBertTokenizerFast",
+                                           "MPNetTokenizer",      "MPNetTokenizerFast"};
+  KITH_RETURN_IF_ERROR(CheckTokenizerClass(options, kVocabularyTxt, kClasses));
   KITH_ASSIGN_OR_RETURN(const bool basic, options.Bool("do_basic_tokenize", true));
   if (!basic) {
     return InvalidModel("{}: do_basic_tokenize is false; supported is true", options.name());
@@ -107,32 +88,13 @@ absl::StatusOr<WordPieceConfig> ReadVocabularyTxt(const std::filesystem::path& d
     }
   }
 
-  // The first three must be there: nothing can be encoded without them.
-  struct Special {
-    const char* key;
-    const char* otherwise;
-    int32_t* required;
-    std::optional<int32_t>* optional;
-  };
-  SpecialTokens& special = config.special;
-  const Special kSpecials[] = {{"unk_token", "[UNK]", &special.unk, nullptr},
-                               {"cls_token", "[CLS]", &special.cls, nullptr},
-                               {"sep_token", "[SEP]", &special.sep, nullptr},
-                               {"pad_token", "[PAD]", nullptr, &special.pad},
-                               {"mask_token", "[MASK]", nullptr, &special.mask}};
-  for (const Special& row : kSpecials) {
-    KITH_ASSIGN_OR_RETURN(const std::string name, NameOf(options, row.key, row.otherwise));
-    const auto it = ids.find(name);
-    if (it == ids.end()) {
-      if (row.required == nullptr) continue;
-      return InvalidModel("{}: no line holds the {}, {}", kVocabularyTxt, row.key, Quoted(name));
-    }
-    (row.required != nullptr ? *row.required : row.optional->emplace()) = it->second;
-    const bool repeated =
-        std::any_of(config.added_tokens.begin(), config.added_tokens.end(),
-                    [&](const AddedToken& other) { return other.id == it->second; });
-    if (!repeated) config.added_tokens.push_back({it->second, name});
-  }
+  KITH_ASSIGN_OR_RETURN(const std::optional<std::string> class_name,
+                        options.OptionalString("tokenizer_class"));
+  const bool mpnet = class_name && class_name->starts_with("MPNet");
+  KITH_RETURN_IF_ERROR(
+      ReadSpecialTokens(options, kVocabularyTxt, ids, mpnet ? kMpnetNames : kBertNames, &config));
+  config.special.pair_separators = mpnet ? 2 : 1;
+  config.special.second_segment = mpnet ? 0 : 1;
   return config;
 }
 

@@ -34,11 +34,6 @@ struct AsciiWord {
   uint32_t end_of(size_t i) const { return begin + static_cast<uint32_t>(i) + 1; }
 };
 
-absl::Status CheckId(std::string_view file, std::string_view what, int32_t id, size_t size) {
-  if (id >= 0 && static_cast<size_t>(id) < size) return absl::OkStatus();
-  return InvalidModel("{}: the id of {} is {}, the vocabulary has {} tokens", file, what, id, size);
-}
-
 }  // namespace
 
 // A word as it grows, normalised, in UTF-8, with the bytes of the text behind each of its own. Of a
@@ -94,29 +89,10 @@ class WordPiece::WordBuffer {
 
 absl::StatusOr<std::unique_ptr<const Tokenizer>> WordPiece::Create(std::string_view file,
                                                                    WordPieceConfig config) {
-  const size_t size = config.vocabulary.size();
-  if (size > kMaxVocabularySize) {
-    return InvalidModel("{}: {} tokens, at most {} are allowed", file, size, kMaxVocabularySize);
-  }
-  size_t size_bytes = 0;
-  for (const WordPieceConfig::Entry& entry : config.vocabulary) size_bytes += entry.text.size();
-  if (size_bytes > kMaxVocabularyBytes) {
-    return InvalidModel("{}: the vocabulary has {} bytes, at most {} are allowed", file, size_bytes,
-                        kMaxVocabularyBytes);
-  }
+  KITH_RETURN_IF_ERROR(CheckVocabulary(file, config));
   if (config.max_word_characters < 1 || config.max_word_characters > kMaxWordCharacters) {
     return InvalidModel("{}: max_input_chars_per_word is {}, it must be 1..{}", file,
                         config.max_word_characters, kMaxWordCharacters);
-  }
-  KITH_RETURN_IF_ERROR(CheckId(file, "the classifier token", config.special.cls, size));
-  KITH_RETURN_IF_ERROR(CheckId(file, "the separator token", config.special.sep, size));
-  KITH_RETURN_IF_ERROR(CheckId(file, "the unknown token", config.special.unk, size));
-  for (const AddedToken& token : config.added_tokens) {
-    KITH_RETURN_IF_ERROR(CheckId(file, "an added token", token.id, size));
-    if (token.content.empty() || token.content.size() > kMaxAddedTokenBytes) {
-      return InvalidModel("{}: added token {} has {} bytes, it must have 1..{}", file, token.id,
-                          token.content.size(), kMaxAddedTokenBytes);
-    }
   }
   return std::unique_ptr<const Tokenizer>(new WordPiece(std::move(config)));
 }
@@ -165,28 +141,13 @@ std::string_view WordPiece::TokenText(int32_t id) const {
 }
 
 void WordPiece::Tokenize(std::string_view text, std::vector<Token>* tokens) const {
-  TokenizeBetweenAddedTokens(
-      text, tokens, [&](size_t begin, size_t end) { TokenizeFast(text, begin, end, tokens); });
+  TokenizeAround(added_tokens_, text, tokens,
+                 [&](size_t begin, size_t end) { TokenizeFast(text, begin, end, tokens); });
 }
 
 void WordPiece::TokenizeWithoutFastPath(std::string_view text, std::vector<Token>* tokens) const {
-  TokenizeBetweenAddedTokens(
-      text, tokens, [&](size_t begin, size_t end) { TokenizeSlow(text, begin, end, tokens); });
-}
-
-template <typename TokenizePlain>
-void WordPiece::TokenizeBetweenAddedTokens(std::string_view text, std::vector<Token>* tokens,
-                                           const TokenizePlain& tokenize_plain) const {
-  tokens->clear();
-  size_t at = 0;
-  AddedTokens::Match match;
-  while (added_tokens_.FindNext(text, at, &match)) {
-    tokenize_plain(at, match.begin);
-    tokens->push_back(
-        {match.id, static_cast<uint32_t>(match.begin), static_cast<uint32_t>(match.end)});
-    at = match.end;
-  }
-  tokenize_plain(at, text.size());
+  TokenizeAround(added_tokens_, text, tokens,
+                 [&](size_t begin, size_t end) { TokenizeSlow(text, begin, end, tokens); });
 }
 
 void WordPiece::TokenizeFast(std::string_view text, size_t begin, size_t end,

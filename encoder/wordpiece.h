@@ -24,30 +24,21 @@
 #include "encoder/bert_normalizer.h"
 #include "encoder/byte_trie.h"
 #include "encoder/tokenizer.h"
+#include "encoder/vocabulary.h"
 
 namespace kith::encoder {
 
 // What a model's files say, whichever files they were.
-struct WordPieceConfig {
-  struct Entry {
-    std::string text;
-    bool in_model = false;  // WordPiece may use it; false for tokens that were only added
-  };
-  std::vector<Entry> vocabulary;  // by id; texts are distinct
-  std::vector<AddedToken> added_tokens;
+struct WordPieceConfig : Vocabulary {
   std::string continuing_prefix = "##";
   uint32_t max_word_characters = 100;
   BertNormalizerOptions normalizer;
-  SpecialTokens special;
 };
 
 class WordPiece final : public Tokenizer {
  public:
-  // Bounds that no model comes near, on memory and on the time for a hostile word.
-  static constexpr size_t kMaxVocabularySize = 1'000'000;
-  static constexpr size_t kMaxVocabularyBytes = 8 << 20;
+  // A bound that no model comes near, on the time for a hostile word.
   static constexpr uint32_t kMaxWordCharacters = 256;
-  static constexpr size_t kMaxAddedTokenBytes = 256;
 
   // Fails with FAILED_PRECONDITION / INVALID_MODEL, naming `file`, where a bound is passed or an id
   // is outside the vocabulary.
@@ -70,9 +61,6 @@ class WordPiece final : public Tokenizer {
   explicit WordPiece(WordPieceConfig config);
   void FillByteTables();
 
-  template <typename TokenizePlain>
-  void TokenizeBetweenAddedTokens(std::string_view text, std::vector<Token>* tokens,
-                                  const TokenizePlain& tokenize_plain) const;
   void TokenizeFast(std::string_view text, size_t begin, size_t end,
                     std::vector<Token>* tokens) const;
   void TokenizeSlow(std::string_view text, size_t begin, size_t end,

@@ -75,7 +75,7 @@ struct PassageSpan {
 //   3. The spans together cover everything but white space; a text of white space has no passages.
 //   4. No span begins or ends inside a code point, nor inside a grapheme cluster unless that
 //   cluster
-//      alone is over the budget.
+//      alone is over the budget (with BPE and Unigram: or may be, as its sentence spells it).
 //   5. Equal arguments give equal results.
 //   6. heading_path takes at most a quarter of the budget: levels are left out from the left, and a
 //      last heading that is too long alone keeps its first words. A heading's own line is part of

@@ -95,7 +95,7 @@ TEST(BadModelTest, ConfigurationsThatLieOrGoTooFar) {
     return Edit("config.json", {{key, value}});
   };
   ExpectRefusals({
-      {config("model_type", "roberta"), "config.json", "model_type \"roberta\" is not supported"},
+      {config("model_type", "t5"), "config.json", "model_type \"t5\" is not supported"},
       {config("model_type", nullptr), "config.json", "model_type (absent)"},
       {config("hidden_size", nullptr), "config.json", "hidden_size is missing"},
       {config("hidden_size", "64"), "config.json", "hidden_size must be an integer, it is string"},
@@ -145,10 +145,12 @@ TEST(BadModelTest, ConfigurationsThatLieOrGoTooFar) {
 }
 
 TEST(BadModelTest, OtherArchitecturesAreRefusedByName) {
-  ModelDir other;
-  other.CopyReference("tiny-distilbert-mean");
-  EXPECT_THAT(Refusal(Write("config.json", other.Read("config.json"))),
-              HasSubstr("config.json: model_type \"distilbert\" is not supported, only bert is"));
+  EXPECT_THAT(Refusal(Edit("config.json", {{"model_type", "t5"}})),
+              HasSubstr("config.json: model_type \"t5\" is not supported; bert, roberta, "
+                        "xlm-roberta, mpnet, distilbert are"));
+  // The files of one architecture under the name of another.
+  EXPECT_THAT(Refusal(Edit("config.json", {{"model_type", "distilbert"}})),
+              HasSubstr("config.json: dim is missing"));
 }
 
 TEST(BadModelTest, ModulesThatThisEncoderDoesNotRun) {
@@ -156,9 +158,13 @@ TEST(BadModelTest, ModulesThatThisEncoderDoesNotRun) {
   const auto pooling = [](json changes) { return Edit("1_Pooling/config.json", changes); };
   ExpectRefusals({
       {EditModules([&](json& m) {
+         m.push_back({{"idx", 3}, {"name", "3"}, {"path", "3_CNN"}, {"type", package + "CNN"}});
+       }),
+       "modules.json", "module \"sentence_transformers.models.CNN\" is not supported"},
+      {EditModules([&](json& m) {
          m.push_back({{"idx", 3}, {"name", "3"}, {"path", "3_Dense"}, {"type", package + "Dense"}});
        }),
-       "modules.json", "module \"sentence_transformers.models.Dense\" is not supported"},
+       "modules.json", "[Transformer, Pooling, Normalize, Dense]"},
       {EditModules([](json& m) { m[1]["type"] = "my.own.Pooling"; }), "modules.json",
        "module \"my.own.Pooling\" is not supported"},
       {EditModules([](json& m) { m.erase(1); }), "modules.json", "[Transformer, Normalize]"},

@@ -3,9 +3,11 @@
 
 #include "encoder/forward.h"
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "encoder/kernels/dispatch.h"
@@ -56,7 +58,7 @@ void ExpectParity(const ModelDir& dir, int num_layers,
   const auto tensors = ReadTensors(dir.path() / "model.safetensors");
   RunState state(*config);
   const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
-  ASSERT_TRUE(ForwardChunk(*config, weights, kernels, spans, &state, Call::Background()).ok());
+  ASSERT_TRUE(ForwardChunk(*config, weights, kernels, spans, {}, &state, Call::Background()).ok());
   const float* found = state.hidden.data();
   for (const auto& ids : sequences) {
     const HiddenStates states =
@@ -139,8 +141,74 @@ TEST(ForwardTest, ACancelledCallStopsBeforeTheNextLayer) {
   const std::vector<std::span<const int32_t>> spans = {ids};
   Call call;
   call.Cancel();
-  EXPECT_EQ(ForwardChunk(*config, weights, kScalarKernels, spans, &state, call).code(),
+  EXPECT_EQ(ForwardChunk(*config, weights, kScalarKernels, spans, {}, &state, call).code(),
             absl::StatusCode::kCancelled);
+}
+
+TEST(ForwardTest, MpnetAddsItsBiasOfDistancesAndBeginsAtPositionTwo) {
+  ModelDir dir;
+  WriteRandomModel({.positions = 40}, 5, &dir);
+  testing::Tensors bert = ReadTensors(dir.path() / "model.safetensors");
+  constexpr int kHeads = 4, kBuckets = 32;
+  std::mt19937 random(6);
+  testing::Tensor bias = {{kBuckets, kHeads}, {}};
+  std::normal_distribution<float> normal(0, 1);
+  for (int i = 0; i < kBuckets * kHeads; ++i) bias.numbers.push_back(normal(random));
+  testing::Tensors mpnet = {{"encoder.relative_attention_bias.weight", bias}};
+  for (const auto& [name, tensor] : bert) {
+    std::string renamed = name;
+    for (const auto& [from, to] : {std::pair("attention.self.query", "attention.attn.q"),
+                                   {"attention.self.key", "attention.attn.k"},
+                                   {"attention.self.value", "attention.attn.v"},
+                                   {"attention.output.dense", "attention.attn.o"},
+                                   {"attention.output.LayerNorm", "attention.LayerNorm"}}) {
+      if (const size_t at = renamed.find(from); at != std::string::npos) {
+        renamed.replace(at, std::string(from).size(), to);
+      }
+    }
+    if (name != "embeddings.token_type_embeddings.weight") mpnet[renamed] = tensor;
+  }
+  dir.Write("model.safetensors", testing::SafetensorsFile(mpnet));
+  dir.Edit("config.json", {{"model_type", "mpnet"}, {"type_vocab_size", nullptr}});
+  auto& types = bert["embeddings.token_type_embeddings.weight"].numbers;
+  std::fill(types.begin(), types.end(), 0.0f);
+
+  auto config = LoadConfig(dir.path());
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->max_tokens, 38);
+  const Weights weights = Load(*config, dir);
+  RunState state(*config);
+  const std::vector<std::vector<int32_t>> sequences = {
+      RandomIds(38, 120, &random), RandomIds(1, 120, &random), RandomIds(17, 120, &random)};
+  const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
+  ASSERT_TRUE(
+      ForwardChunk(*config, weights, kScalarKernels, spans, {}, &state, Call::Background()).ok());
+  const testing::ReferenceOptions options = {
+      2, [&](int head, int distance) {
+        return static_cast<double>(
+            bias.numbers[static_cast<size_t>(RelativeBucket(distance, kBuckets) * kHeads + head)]);
+      }};
+  const float* found = state.hidden.data();
+  for (const auto& ids : sequences) {
+    const HiddenStates states =
+        ReferenceForward(bert, config->num_layers, kHeads, "gelu", ids, options);
+    EXPECT_LT(LargestDifference(found, states.back()), 2e-5) << ids.size() << " tokens";
+    found += states.back().size();
+  }
+}
+
+// What torch 1.13 gives for the formula in MPNet's own code: the first distance of each bucket.
+TEST(ForwardTest, DistancesFallIntoTheBucketsOfMpnet) {
+  const std::vector<std::pair<int, int>> kFirst = {
+      {-600, 15}, {-90, 14}, {-63, 13}, {-45, 12}, {-31, 11}, {-22, 10}, {-15, 9}, {-11, 8},
+      {-7, 7},    {-6, 6},   {-5, 5},   {-4, 4},   {-3, 3},   {-2, 2},   {-1, 1},  {0, 0},
+      {1, 17},    {2, 18},   {3, 19},   {4, 20},   {5, 21},   {6, 22},   {7, 23},  {8, 24},
+      {12, 25},   {16, 26},  {23, 27},  {32, 28},  {46, 29},  {64, 30},  {91, 31}};
+  size_t i = 0;
+  for (int distance = -600; distance <= 600; ++distance) {
+    if (i + 1 < kFirst.size() && kFirst[i + 1].first == distance) ++i;
+    EXPECT_EQ(RelativeBucket(distance, 32), kFirst[i].second) << distance;
+  }
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ double Activate(double x, const std::string& activation) {
 }
 
 Rows Attention(const Rows& x, size_t tokens, size_t heads, const Tensors& tensors,
-               const std::string& name) {
+               const std::string& name, const ReferenceOptions& options) {
   const Rows q = Linear(x, tokens, tensors, name + "query");
   const Rows k = Linear(x, tokens, tensors, name + "key");
   const Rows v = Linear(x, tokens, tensors, name + "value");
@@ -66,7 +66,9 @@ Rows Attention(const Rows& x, size_t tokens, size_t heads, const Tensors& tensor
         for (size_t c = h * head_size; c < (h + 1) * head_size; ++c) {
           dot += q[i * size + c] * k[j * size + c];
         }
-        weights[j] = std::exp(dot / std::sqrt(static_cast<double>(head_size)));
+        const double bias =
+            options.bias(static_cast<int>(h), static_cast<int>(j) - static_cast<int>(i));
+        weights[j] = std::exp(dot / std::sqrt(static_cast<double>(head_size)) + bias);
         sum += weights[j];
       }
       for (size_t j = 0; j < tokens; ++j) {
@@ -82,24 +84,26 @@ Rows Attention(const Rows& x, size_t tokens, size_t heads, const Tensors& tensor
 }  // namespace
 
 HiddenStates ReferenceForward(const Tensors& tensors, int layers, int heads,
-                              const std::string& activation, std::span<const int32_t> ids) {
+                              const std::string& activation, std::span<const int32_t> ids,
+                              const ReferenceOptions& options) {
   const Tensor& words = tensors.at("embeddings.word_embeddings.weight");
   const Tensor& positions = tensors.at("embeddings.position_embeddings.weight");
   const Tensor& types = tensors.at("embeddings.token_type_embeddings.weight");
   const size_t size = words.shape[1], tokens = ids.size();
+  const auto first = static_cast<size_t>(options.first_position);
   Rows x(tokens * size);
   for (size_t t = 0; t < tokens; ++t) {
     for (size_t c = 0; c < size; ++c) {
       x[t * size + c] = static_cast<double>(words.numbers[static_cast<size_t>(ids[t]) * size + c]) +
-                        positions.numbers[t * size + c] + types.numbers[c];
+                        positions.numbers[(t + first) * size + c] + types.numbers[c];
     }
   }
   LayerNorm(&x, tokens, tensors, "embeddings.LayerNorm");
   HiddenStates states = {x};
   for (int i = 0; i < layers; ++i) {
     const std::string layer = "encoder.layer." + std::to_string(i) + ".";
-    const Rows context =
-        Attention(x, tokens, static_cast<size_t>(heads), tensors, layer + "attention.self.");
+    const Rows context = Attention(x, tokens, static_cast<size_t>(heads), tensors,
+                                   layer + "attention.self.", options);
     Add(&x, Linear(context, tokens, tensors, layer + "attention.output.dense"));
     LayerNorm(&x, tokens, tensors, layer + "attention.output.LayerNorm");
     Rows inner = Linear(x, tokens, tensors, layer + "intermediate.dense");

@@ -5,6 +5,7 @@
 #define KITH_TESTS_ENCODER_REFERENCE_BERT_H_
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,8 +17,16 @@ namespace kith::encoder::testing {
 // [tokens, hidden]; states[0] is the embedding layer's output, states[i] layer i's.
 using HiddenStates = std::vector<std::vector<double>>;
 
+// What relatives of BERT do otherwise.
+struct ReferenceOptions {
+  int first_position = 0;  // the row of the position table for the first token
+  // Added to the attention score of a head for a key `distance` tokens after the query.
+  std::function<double(int head, int distance)> bias = [](int, int) { return 0.0; };
+};
+
 HiddenStates ReferenceForward(const Tensors& tensors, int layers, int heads,
-                              const std::string& activation, std::span<const int32_t> ids);
+                              const std::string& activation, std::span<const int32_t> ids,
+                              const ReferenceOptions& options = {});
 
 // Of the last hidden states. pooling: as in ModelShape.
 std::vector<double> ReferencePool(const std::vector<double>& states, int tokens,

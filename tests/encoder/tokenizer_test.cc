@@ -12,6 +12,7 @@
 #include "encoder/utf8.h"
 #include "tests/encoder/golden.h"
 #include "tests/encoder/random_text.h"
+#include "tests/support/temp_folder.h"
 
 namespace kith::encoder {
 namespace {
@@ -99,7 +100,42 @@ TEST_P(GoldenTokenIdsTest, AreIdenticalOnEveryLine) {
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenTokenIdsTest,
                          testing::Values(GoldenModel{"tiny-bert-mean", 64},
-                                         GoldenModel{"tiny-bert-cls-cased-f16", 96}));
+                                         GoldenModel{"tiny-bert-cls-cased-f16", 96},
+                                         GoldenModel{"tiny-distilbert-mean", 80},
+                                         GoldenModel{"tiny-roberta-mean", 64},
+                                         GoldenModel{"tiny-xlmr-mean", 64}));
+
+// A copy of some of a model's tokenizer files.
+std::unique_ptr<const Tokenizer> LoadFrom(const char* model, std::vector<const char*> files) {
+  TempFolder dir;
+  for (const char* file : files) {
+    std::filesystem::copy_file(TestData() / model / file, dir.path() / file);
+  }
+  return Load(dir.path());
+}
+
+TEST(TokenizerTest, TheOlderFilesOfByteLevelBpeAndUnigramGiveTheSameTokens) {
+  struct Row {
+    const char* model;
+    std::vector<const char*> files;
+  };
+  const Row kRows[] = {{"tiny-roberta-mean", {"vocab.json", "merges.txt", "tokenizer_config.json"}},
+                       {"tiny-xlmr-mean", {"sentencepiece.bpe.model", "tokenizer_config.json"}}};
+  for (const Row& row : kRows) {
+    const auto from_json = Load(TestData() / row.model);
+    const auto from_older = LoadFrom(row.model, row.files);
+    EXPECT_EQ(from_older->vocab_size(), from_json->vocab_size());
+    EXPECT_EQ(from_older->special().mask, from_json->special().mask);
+    EXPECT_EQ(from_older->special().pair_separators, 2);
+    EXPECT_EQ(from_json->special().pair_separators, 2);
+    RandomText random(11);
+    for (int i = 0; i < 300; ++i) {
+      const std::string text = i % 2 == 0 ? random.Unicode(200) : random.Ascii(200);
+      EXPECT_EQ(Spelled(*from_json, text), Spelled(*from_older, text)) << text;
+      EXPECT_EQ(Covered(*from_json, text), Covered(*from_older, text)) << text;
+    }
+  }
+}
 
 TEST(TokenizerTest, IdsUnderTheRealVocabularyAreIdenticalOnEveryLine) {
   const auto tokenizer = RealVocabulary();

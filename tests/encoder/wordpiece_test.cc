@@ -107,11 +107,12 @@ TEST(WordPieceTest, RandomVocabulariesSpellRandomWordsAsThePlainRuleDoes) {
 TEST(WordPieceTest, TheFastPathAndTheSlowPathGiveTheSameTokens) {
   for (const bool clean_text : {true, false}) {
     for (const bool lowercase : {true, false}) {
-      auto config = ReadTokenizerJson(TestData() / "tiny-bert-mean");
-      ASSERT_TRUE(config.ok()) << config.status();
-      config->normalizer.clean_text = clean_text;
-      config->normalizer.lowercase = lowercase;
-      const auto made = Create(*std::move(config));
+      auto read = ReadTokenizerJson(TestData() / "tiny-bert-mean");
+      ASSERT_TRUE(read.ok()) << read.status();
+      auto config = std::get<WordPieceConfig>(*std::move(read));
+      config.normalizer.clean_text = clean_text;
+      config.normalizer.lowercase = lowercase;
+      const auto made = Create(std::move(config));
       const auto& tokenizer = static_cast<const WordPiece&>(*made);
       for (uint64_t seed = 0; seed < 500; ++seed) {
         RandomText random(seed);
