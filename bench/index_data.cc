@@ -29,13 +29,14 @@ class Clusters {
     pick_ = std::discrete_distribution<uint32_t>(weights.begin(), weights.end());
   }
 
-  Vectors Make(size_t count) {
+  Vectors Make(size_t count, std::vector<uint32_t>& clusters) {
     Vectors vectors = {dimension_, std::vector<float>(count * dimension_)};
     const float isotropic = static_cast<float>(kIsotropic * std::sqrt(kFactors)) /
                             std::sqrt(static_cast<float>(dimension_));
     for (size_t row = 0; row < count; ++row) {
       float* out = vectors.values.data() + row * dimension_;
-      const float* centre = centres_.data() + size_t{pick_(random_)} * kFactors;
+      clusters.push_back(pick_(random_));
+      const float* centre = centres_.data() + size_t{clusters.back()} * kFactors;
       for (uint32_t i = 0; i < dimension_; ++i) out[i] = isotropic * Normal();
       for (uint32_t f = 0; f < kFactors; ++f) {
         const float z = centre[f] + static_cast<float>(kSpread) * Normal();
@@ -62,8 +63,8 @@ class Clusters {
 DataSet ClusteredData(size_t count, uint32_t dimension, size_t queries, uint64_t seed) {
   Clusters clusters(dimension, seed);
   DataSet data;
-  data.base = clusters.Make(count);
-  data.queries = clusters.Make(queries);
+  data.base = clusters.Make(count, data.base_clusters);
+  data.queries = clusters.Make(queries, data.query_clusters);
   return data;
 }
 

@@ -24,6 +24,9 @@ struct Vectors {
 struct DataSet {
   Vectors base;
   Vectors queries;
+  // Of clustered data: which cluster each vector was drawn from.
+  std::vector<uint32_t> base_clusters = {};
+  std::vector<uint32_t> query_clusters = {};
 };
 
 // 2,000 clusters of Zipf-distributed sizes, as embeddings of text have: centres and members differ

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "index/allowed_slots.h"
 #include "index/codes/code_query.h"
 #include "index/sealed_parts.h"
 #include "index/top_k.h"
@@ -30,6 +31,36 @@ struct CodeHit {
   }
 };
 
+// The `most` nearest of what is added, into a vector of twice as many at most.
+class NearestHits {
+ public:
+  NearestHits(size_t most, std::vector<CodeHit>& hits) : most_(most), hits_(hits) { hits_.clear(); }
+
+  // What is farther needs not be added.
+  float limit() const { return limit_; }
+  void Add(const CodeHit& hit) { hits_.push_back(hit); }
+  void EndBlock() {
+    if (hits_.size() >= 2 * most_) Shrink();
+  }
+  // Sorts them.
+  void Finish() {
+    if (hits_.size() > most_) Shrink();
+    std::sort(hits_.begin(), hits_.end());
+  }
+
+ private:
+  void Shrink() {
+    const auto last = hits_.begin() + static_cast<ptrdiff_t>(most_);
+    std::nth_element(hits_.begin(), last - 1, hits_.end());
+    limit_ = (last - 1)->distance;
+    hits_.erase(last, hits_.end());
+  }
+
+  const size_t most_;
+  std::vector<CodeHit>& hits_;
+  float limit_ = std::numeric_limits<float>::infinity();
+};
+
 // The `most` nearest of all coded rows whose slots `allow(slot)` takes, nearest first, into `hits`.
 // Memory: twice `most`.
 template <typename Allow>
@@ -39,28 +70,59 @@ absl::Status ScanCodes(const CodedRows& rows, const CodeQuery& query, size_t mos
   constexpr uint32_t kBlocksPerCheck = 32;
   const size_t stride = rows.book->row_bytes();
   float distances[kBlockRows];
-  hits.clear();
-  float limit = std::numeric_limits<float>::infinity();
-  const auto shrink = [&] {
-    const auto last = hits.begin() + static_cast<ptrdiff_t>(most);
-    std::nth_element(hits.begin(), last - 1, hits.end());
-    limit = (last - 1)->distance;
-    hits.erase(last, hits.end());
-  };
+  NearestHits nearest(most, hits);
   for (uint32_t first = 0; first < rows.rows(); first += kBlockRows) {
     if (first % (kBlockRows * kBlocksPerCheck) == 0) KITH_RETURN_IF_ERROR(call.Check());
     const uint32_t count = std::min(kBlockRows, rows.rows() - first);
     query.Scan(rows.codes + first * stride, stride, count, distances);
     for (uint32_t i = 0; i < count; ++i) {
-      if (distances[i] > limit) [[likely]]
+      if (distances[i] > nearest.limit()) [[likely]]
         continue;
       const uint32_t slot = rows.graph->slot(first + i);
-      if (allow(slot)) hits.push_back({distances[i], slot});
+      if (allow(slot)) nearest.Add({distances[i], slot});
     }
-    if (hits.size() >= 2 * most) shrink();
+    nearest.EndBlock();
   }
-  if (hits.size() > most) shrink();
-  std::sort(hits.begin(), hits.end());
+  nearest.Finish();
+  return absl::OkStatus();
+}
+
+// The same of the allowed rows alone, wherever they lie: dearer a row than ScanCodes, and cheaper
+// where they are few.
+inline absl::Status ScanCodesOf(const CodedRows& rows, const CodeQuery& query, size_t most,
+                                const AllowedSlots& allowed, std::span<const uint32_t> node_of_slot,
+                                const Call& call, std::vector<CodeHit>& hits) {
+  constexpr uint32_t kBlockRows = 256;
+  constexpr uint32_t kBlocksPerCheck = 16;
+  constexpr uint32_t kAhead = 16;  // rows that are fetched while as many are scored
+  const size_t stride = rows.book->row_bytes();
+  uint32_t slots[kBlockRows];
+  uint32_t nodes[kBlockRows];
+  float distances[kBlockRows];
+  NearestHits nearest(most, hits);
+  uint32_t slot = allowed.Next(0);
+  for (uint32_t block = 0;; ++block) {
+    if (block % kBlocksPerCheck == 0) KITH_RETURN_IF_ERROR(call.Check());
+    uint32_t count = 0;
+    for (; count < kBlockRows && slot < rows.rows(); slot = allowed.Next(slot + 1)) {
+      slots[count] = slot;
+      nodes[count++] = node_of_slot[slot];
+    }
+    if (count == 0) break;
+    for (uint32_t i = 0; i < count; i += kAhead) {
+      const uint32_t end = std::min(i + kAhead, count);
+      for (uint32_t next = end; next < std::min(end + kAhead, count); ++next) {
+        const std::byte* row = rows.codes + nodes[next] * stride;
+        for (size_t byte = 0; byte < stride; byte += 64) __builtin_prefetch(row + byte);
+      }
+      query.Gather(rows.codes, stride, nodes + i, end - i, distances + i);
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+      if (distances[i] <= nearest.limit()) nearest.Add({distances[i], slots[i]});
+    }
+    nearest.EndBlock();
+  }
+  nearest.Finish();
   return absl::OkStatus();
 }
 

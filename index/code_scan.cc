@@ -17,7 +17,6 @@
 #include <cmath>
 
 #include "index/kernels/kernels.h"
-#include "index/row_filter.h"
 #include "kith/base/status_macros.h"
 
 namespace kith::index {
@@ -27,14 +26,18 @@ constexpr uint32_t kBlockRows = 256;  // 96 KiB of codes at dimension 384: withi
 constexpr uint32_t kRowsPerCheck = 4096;  // between two looks at the call
 constexpr uint64_t kRescoresPerCheck = 1024;
 constexpr size_t kMinCandidates = 8192;
+// Where fewer than one in so many rows of a block are allowed, these are scored one by one.
+constexpr uint32_t kSparse = 6;
 
 }  // namespace
 
-absl::Status CodeScan::Run(const IndexOptions& options, std::span<const SegmentView> segments,
+absl::Status CodeScan::Run(const IndexView& view, uint32_t first, uint32_t end,
                            const SearchParams& params, const QuerySet& queries, const Call& call,
                            TopK<Hit>& best, SearchResult& result) {
-  kernels_ = options.kernels;
-  segments_ = segments;
+  kernels_ = view.options().kernels;
+  segments_ = view.segments();
+  first_ = first;
+  end_ = end;
   params_ = &params;
   queries_ = &queries;
   call_ = &call;
@@ -45,7 +48,7 @@ absl::Status CodeScan::Run(const IndexOptions& options, std::span<const SegmentV
   group_open_ = false;
   products_.resize(queries.queries().size() * kBlockRows);
   candidates_.clear();
-  switch (options.metric) {
+  switch (view.options().metric) {
     case Metric::kCosine:
       return Scan<LinearBounds<Metric::kCosine>>();
     case Metric::kDot:
@@ -61,22 +64,22 @@ absl::Status CodeScan::Scan() {
   const std::span<const Query> queries = queries_->queries();
   const std::vector<ScoreBounds> bounds(queries.begin(), queries.end());
   uint32_t unchecked = kRowsPerCheck;
-  for (uint32_t s = 0; s < segments_.size(); ++s) {
+  for (uint32_t s = first_; s < end_; ++s) {
     const SegmentView& segment = segments_[s];
-    if (segment.growing == nullptr) continue;
-    for (uint32_t first = 0; first < segment.visible;) {
+    if (segment.growing == nullptr || params_->Skips(s)) continue;
+    const AllowedSlots allowed(segment, params_->FilterOf(s), params_->exclude);
+    for (uint32_t first = allowed.Next(0); first < segment.visible; first = allowed.Next(first)) {
       if (unchecked >= kRowsPerCheck) {
         KITH_RETURN_IF_ERROR(call_->Check());
         unchecked = 0;
       }
       const GrowingSegment::Run run =
           segment.growing->RunAt(first, std::min(segment.visible, first + kBlockRows));
-      ScanRun<ScoreBounds>(bounds, s, run);
+      ScanAllowed<ScoreBounds>(bounds, s, allowed, run);
       if (candidates_.size() >= max_candidates_) KITH_RETURN_IF_ERROR(MakeRoom());
       first += run.count;
       unchecked += run.count;
     }
-    result_->rows_scanned += segment.visible;
     ++result_->segments_scanned;
   }
   CloseGroup();
@@ -84,15 +87,34 @@ absl::Status CodeScan::Scan() {
   return Rescore();
 }
 
+// The whole run, or where few of its rows are allowed these alone.
+template <typename ScoreBounds>
+void CodeScan::ScanAllowed(std::span<const ScoreBounds> bounds, uint32_t segment,
+                           const AllowedSlots& allowed, const GrowingSegment::Run& run) {
+  const uint32_t end = run.first + run.count;
+  if (allowed.filtered()) {
+    uint32_t count = 0;
+    for (uint32_t slot = run.first; slot < end; slot = allowed.Next(slot + 1)) ++count;
+    if (count < run.count / kSparse) {
+      const GrowingSegment& rows = *segments_[segment].growing;
+      for (uint32_t slot = run.first; slot < end; slot = allowed.Next(slot + 1)) {
+        ScanRun<ScoreBounds>(bounds, segment, allowed, rows.RunAt(slot, slot + 1));
+      }
+      return;
+    }
+  }
+  ScanRun<ScoreBounds>(bounds, segment, allowed, run);
+}
+
 template <typename ScoreBounds>
 void CodeScan::ScanRun(std::span<const ScoreBounds> bounds, uint32_t segment,
-                       const GrowingSegment::Run& run) {
+                       const AllowedSlots& allowed, const GrowingSegment::Run& run) {
   const SegmentView& view = segments_[segment];
+  result_->rows_scanned += run.count;
   for (size_t q = 0; q < bounds.size(); ++q) {
     kernels_->dot_codes(queries_->queries()[q].codes, run.codes, view.growing->code_stride(),
                         run.count, products_.data() + q * kBlockRows);
   }
-  const RowFilter filter(view, params_->exclude);
   double limit = ScoreBounds::Limit(Floor());
   for (uint32_t r = 0; r < run.count; ++r) {
     const RowInfo& info = run.info[r];
@@ -103,7 +125,7 @@ void CodeScan::ScanRun(std::span<const ScoreBounds> bounds, uint32_t segment,
     }
     if (!may_reach) [[likely]]
       continue;
-    if (!filter.Allows(run.first + r, info.ordinal)) continue;
+    if (!allowed(run.first + r)) continue;
     Bounds best = {-HUGE_VAL, -HUGE_VAL};
     for (size_t q = 0; q < bounds.size(); ++q) {
       const Bounds one = bounds[q].Of(info, products[q * kBlockRows]);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "index/allowed_slots.h"
 #include "index/code_bounds.h"
 #include "index/index_view.h"
 #include "index/query.h"
@@ -20,12 +21,12 @@ namespace kith::index {
 
 class CodeScan {
  public:
-  // Scans the growing ones of `segments`, which are in the order of a view's. Adds to
-  // result.rows_scanned and rows_rescored, and pushes what it finds into `best`, which was reset to
-  // k. Everything is borrowed for the call.
-  absl::Status Run(const IndexOptions& options, std::span<const SegmentView> segments,
-                   const SearchParams& params, const QuerySet& queries, const Call& call,
-                   TopK<Hit>& best, SearchResult& result);
+  // Scans the growing ones of segments [first, end) of the view. Adds to result.rows_scanned and
+  // rows_rescored, and pushes what it finds into `best`, which was reset to k. Everything is
+  // borrowed for the call.
+  absl::Status Run(const IndexView& view, uint32_t first, uint32_t end, const SearchParams& params,
+                   const QuerySet& queries, const Call& call, TopK<Hit>& best,
+                   SearchResult& result);
 
  private:
   // A row that can still be among the best.
@@ -49,7 +50,10 @@ class CodeScan {
   template <typename ScoreBounds>
   absl::Status Scan();
   template <typename ScoreBounds>
-  void ScanRun(std::span<const ScoreBounds> bounds, uint32_t segment,
+  void ScanAllowed(std::span<const ScoreBounds> bounds, uint32_t segment,
+                   const AllowedSlots& allowed, const GrowingSegment::Run& run);
+  template <typename ScoreBounds>
+  void ScanRun(std::span<const ScoreBounds> bounds, uint32_t segment, const AllowedSlots& allowed,
                const GrowingSegment::Run& run);
   void Add(uint32_t segment, uint32_t slot, const RowInfo& info, Bounds bounds);
   void CloseGroup();
@@ -61,7 +65,9 @@ class CodeScan {
 
   // Of the search under way.
   const Kernels* kernels_ = nullptr;
-  std::span<const SegmentView> segments_;
+  std::span<const SegmentView> segments_;  // of the view
+  uint32_t first_ = 0;                     // to be scanned
+  uint32_t end_ = 0;
   const SearchParams* params_ = nullptr;
   const QuerySet* queries_ = nullptr;
   const Call* call_ = nullptr;

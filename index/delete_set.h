@@ -56,6 +56,22 @@ class DeleteSet {
     }
   }
 
+  // How many of the slots whose bits are set in `words` (slot s: bit s % 64 of words[s / 64]) are
+  // here. A few microseconds for 100,000 slots.
+  uint32_t CountIn(std::span<const uint64_t> words) const {
+    if (root_ == nullptr) return 0;
+    uint32_t count = 0;
+    for (size_t p = 0; p < root_->pages.size(); ++p) {
+      const Page* page = root_->pages[p].get();
+      if (page == nullptr) continue;
+      const size_t first = p * page->size();
+      for (size_t w = 0; w < page->size() && first + w < words.size(); ++w) {
+        count += static_cast<uint32_t>(std::popcount((*page)[w] & words[first + w]));
+      }
+    }
+    return count;
+  }
+
   uint32_t count() const { return root_ == nullptr ? 0 : root_->count; }
   bool empty() const { return root_ == nullptr; }
 

@@ -1,9 +1,7 @@
 #include "index/exact_scan.h"
 
-#include <algorithm>
 #include <cmath>
 
-#include "index/row_filter.h"
 #include "index/sealed_parts.h"
 #include "kith/base/status_macros.h"
 
@@ -27,30 +25,22 @@ absl::Status ScoreSealedRow(const SealedSegment& segment, uint32_t slot, const Q
   return absl::OkStatus();
 }
 
-absl::Status ExactScan::Add(const SegmentView& segment, const Call& call, SearchResult& result) {
-  const RowFilter filter(segment, exclude_);
-  for (uint32_t first = 0; first < segment.visible;) {
-    KITH_RETURN_IF_ERROR(call.Check());
-    const uint32_t end = std::min(segment.visible, first + kRowsPerCheck);
+absl::Status ExactScan::Add(const SegmentView& segment, const AllowedSlots& allowed,
+                            const Call& call, SearchResult& result) {
+  uint64_t scored = 0;
+  for (uint32_t slot = allowed.Next(0); slot < segment.visible; slot = allowed.Next(slot + 1)) {
+    if (scored++ % kRowsPerCheck == 0) KITH_RETURN_IF_ERROR(call.Check());
+    Hit hit;
     if (segment.sealed != nullptr) {
-      for (; first < end; ++first) {
-        if (!filter.Allows(first, segment.Ordinal(first))) continue;
-        Hit hit;
-        KITH_RETURN_IF_ERROR(ScoreSealedRow(*segment.sealed, first, queries_, hit));
-        Push(hit);
-      }
-      continue;
+      KITH_RETURN_IF_ERROR(ScoreSealedRow(*segment.sealed, slot, queries_, hit));
+    } else {
+      const RowInfo& info = segment.growing->Info(slot);
+      hit = {info.ordinal, info.passage_index,
+             queries_.Score(segment.growing->Exact(slot), info.norm)};
     }
-    const GrowingSegment::Run run = segment.growing->RunAt(first, end);
-    for (uint32_t r = 0; r < run.count; ++r) {
-      const RowInfo& info = run.info[r];
-      if (!filter.Allows(first + r, info.ordinal)) continue;
-      const float* exact = run.exact + r * segment.growing->exact_stride();
-      Push({info.ordinal, info.passage_index, queries_.Score(exact, info.norm)});
-    }
-    first += run.count;
+    Push(hit);
   }
-  result.rows_scanned += segment.visible;
+  result.rows_scanned += scored;
   ++result.segments_scanned;
   return absl::OkStatus();
 }

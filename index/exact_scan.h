@@ -1,17 +1,17 @@
 // ExactScan: exact search, row by row on the exact vectors: the oracle of all other ways, and the
 // way where none of them pays. Internal to index/.
 //
-//   ExactScan scan(params.group_by_document, params.exclude, queries, best);
-//   for (const SegmentView& segment : segments) KITH_RETURN_IF_ERROR(scan.Add(segment, call,
-//   result)); scan.Finish();
+//   ExactScan scan(params.group_by_document, queries, best);
+//   for (...) KITH_RETURN_IF_ERROR(scan.Add(segment, allowed, call, result));
+//   scan.Finish();
 
 #ifndef KITH_INDEX_EXACT_SCAN_H_
 #define KITH_INDEX_EXACT_SCAN_H_
 
 #include <cstdint>
-#include <span>
 
 #include "absl/status/status.h"
+#include "index/allowed_slots.h"
 #include "index/index_view.h"
 #include "index/query.h"
 #include "index/search.h"
@@ -27,19 +27,18 @@ absl::Status ScoreSealedRow(const SealedSegment& segment, uint32_t slot, const Q
 class ExactScan {
  public:
   // `best` was reset to k, and takes rows, or with `by_document` the best row of each document.
-  ExactScan(bool by_document, std::span<const OrdinalRange> exclude, const QuerySet& queries,
-            TopK<Hit>& best)
-      : by_document_(by_document), exclude_(exclude), queries_(queries), best_(best) {}
+  ExactScan(bool by_document, const QuerySet& queries, TopK<Hit>& best)
+      : by_document_(by_document), queries_(queries), best_(best) {}
 
   // Segments come in the order of their ordinals: a document may lie in two.
-  absl::Status Add(const SegmentView& segment, const Call& call, SearchResult& result);
+  absl::Status Add(const SegmentView& segment, const AllowedSlots& allowed, const Call& call,
+                   SearchResult& result);
   void Finish();
 
  private:
   void Push(const Hit& hit);
 
   const bool by_document_;
-  const std::span<const OrdinalRange> exclude_;
   const QuerySet& queries_;
   TopK<Hit>& best_;
 

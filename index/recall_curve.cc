@@ -127,6 +127,21 @@ SegmentPlan RecallCurve::PlanFor(double target_recall, uint32_t k, double boost,
   return best;
 }
 
+uint32_t RecallCurve::ScanCapFor(double target_recall, uint32_t k, double boost,
+                                 double share) const {
+  if (data_.samples == 0) return 0;
+  const RankOf rank(k);
+  const Promise promise = {target_recall, std::sqrt(share)};
+  for (size_t factor = 0; factor < kFactors; ++factor) {
+    const double found = std::min(promise.Of(data_.scan[rank.lower][factor]),
+                                  promise.Of(data_.scan[rank.upper][factor]));
+    if (found < target_recall) continue;
+    const uint32_t cap = CapOf(factor, k, ToCount(kMaxScanCap * rank.scale, UINT32_MAX));
+    return ToCount(std::max(1.0, boost) * cap, UINT32_MAX);
+  }
+  return 0;
+}
+
 uint64_t RecallCurve::WalkLimit() const {
   // Twice, since the measure is one of a calm moment; and never too little for a small segment.
   const double scan = 2.0 * data_.rows * data_.scan_ns / std::max(data_.walk_ns, 1e-3f);

@@ -81,6 +81,13 @@ class RecallCurve {
   // which is expected of this segment: the errors of several segments' measures even out.
   SegmentPlan PlanFor(double target_recall, uint32_t k, double boost, double share = 1) const;
 
+  // The least cap of a scan of codes, among those measured, that finds `target_recall` of the k
+  // best, as PlanFor has it; 0 when none does.
+  uint32_t ScanCapFor(double target_recall, uint32_t k, double boost, double share = 1) const;
+
+  // Code distances that a walk with that pool computes.
+  double DistancesAt(double ef) const;
+
   // Distances after which a walk is worse than a scan of everything.
   uint64_t WalkLimit() const;
 
@@ -103,7 +110,6 @@ class RecallCurve {
   };
   // The least pool that keeps the promise at a measured rank, with that cap.
   LeastPool LeastWalk(const Promise& promise, size_t rank, size_t factor) const;
-  double DistancesAt(double ef) const;
 
   Data data_;
 };

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <utility>
 
+#include "index/allowed_slots.h"
 #include "index/exact_scan.h"
 #include "index/hit_groups.h"
 #include "kith/base/status_macros.h"
@@ -25,6 +26,8 @@ void AddCosts(const SearchResult& part, SearchResult& all) {
   all.rows_rescored += part.rows_rescored;
   all.segments_scanned += part.segments_scanned;
   all.segments_walked += part.segments_walked;
+  all.segments_filter_scanned += part.segments_filter_scanned;
+  all.segments_filter_walked += part.segments_filter_walked;
 }
 
 // The score under which no row is wanted any more, told between threads.
@@ -62,19 +65,28 @@ absl::Status RowSearch::Run(SearchResult& result) {
   return absl::OkStatus();
 }
 
+// At most: deleted rows may be in a filter's set.
+uint64_t RowSearch::MatchesOf(uint32_t s) const {
+  if (params_.Skips(s)) return 0;
+  const SlotSet* filter = params_.FilterOf(s);
+  return filter == nullptr ? view_.segments()[s].live_rows() : filter->count();
+}
+
 void RowSearch::MakeParts() {
   const auto segments = view_.segments();
   const bool shares = params_.ef == 0 && !params_.exact;
+  uint64_t matches = 0;
+  for (uint32_t s = 0; s < segments.size(); ++s) matches += MatchesOf(s);
   parts_.clear();
   for (uint32_t s = 0; s < segments.size(); ++s) {
-    if (segments[s].sealed == nullptr) continue;
+    if (segments[s].sealed == nullptr || MatchesOf(s) == 0) continue;
     parts_.push_back({s, s + 1, WholeRank(params_.k)});
     if (!shares) continue;
-    parts_.back().asked = RankShareOf(params_.k, segments[s].live_rows(), view_.live_rows());
+    parts_.back().asked = RankShareOf(params_.k, MatchesOf(s), matches);
   }
   const size_t sealed = parts_.size();
   for (uint32_t s = 0; s < segments.size(); ++s) {
-    if (segments[s].sealed != nullptr) continue;
+    if (segments[s].sealed != nullptr || MatchesOf(s) == 0) continue;
     // One part, unless they are to be spread: then they know fewer rows to compare with.
     if (spread_ == nullptr && parts_.size() > sealed && parts_.back().end == s) {
       parts_.back().end = s + 1;
@@ -116,19 +128,22 @@ absl::Status RowSearch::SearchSideBySide(SearchResult& result) {
 absl::Status RowSearch::SearchPart(const Part& part, SearchScratch::Buffers& buffers,
                                    SearchResult& result) const {
   const QuerySet& queries = own_.queries;
-  const auto segments = view_.segments().subspan(part.first, part.end - part.first);
+  const auto segments = view_.segments();
+  const auto allowed = [&](uint32_t s) {
+    return AllowedSlots(segments[s], params_.FilterOf(s), params_.exclude);
+  };
   if (params_.exact) {
-    ExactScan scan(false, params_.exclude, queries, buffers.best);
-    for (const SegmentView& segment : segments) {
-      KITH_RETURN_IF_ERROR(scan.Add(segment, call_, result));
+    ExactScan scan(false, queries, buffers.best);
+    for (uint32_t s = part.first; s < part.end; ++s) {
+      KITH_RETURN_IF_ERROR(scan.Add(segments[s], allowed(s), call_, result));
     }
     return absl::OkStatus();
   }
-  if (segments.front().sealed != nullptr) {
-    return buffers.sealed.FindRows(segments.front(), params_, part.asked, queries, call_,
-                                   buffers.best, result);
+  if (segments[part.first].sealed != nullptr) {
+    return buffers.sealed.FindRows(segments[part.first], allowed(part.first), params_, part.asked,
+                                   queries, call_, buffers.best, result);
   }
-  return buffers.code_scan.Run(view_.options(), segments, params_, queries, call_, buffers.best,
+  return buffers.code_scan.Run(view_, part.first, part.end, params_, queries, call_, buffers.best,
                                result);
 }
 
@@ -142,7 +157,7 @@ void RowSearch::KeepPartsThatMayHoldMore(std::span<const Hit> hits) {
     const OrdinalRange range = {segment.first_ordinal(), segment.last_ordinal() + 1};
     const auto held = std::count_if(hits.begin(), hits.end(),
                                     [&](const Hit& hit) { return range.Contains(hit.ordinal); });
-    const bool all = segment.live_rows() <= part.asked.most;
+    const bool all = MatchesOf(part.first) <= part.asked.most;
     if (all || (!too_few && held < static_cast<ptrdiff_t>(part.asked.most))) return true;
     part.asked = WholeRank(params_.k);
     return false;

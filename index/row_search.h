@@ -36,6 +36,7 @@ class RowSearch {
     RankShare asked;
   };
 
+  uint64_t MatchesOf(uint32_t s) const;
   void MakeParts();
   // Into own_.best, which was reset.
   absl::Status SearchAll(SearchResult& result);

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "index/codes/code_book.h"
 #include "index/companion_file.h"
@@ -42,6 +43,8 @@ struct SealedSegment::Parts {
   std::optional<CodeBook> book;
   RecallCurve curve;
   std::unique_ptr<ExactRows> exact;
+  // graph.slot_of_node() the other way round, for filters, which know slots: 4 bytes a row.
+  std::vector<uint32_t> node_of_slot;
   CompanionFile terms_file;
   std::optional<TermIndex> terms;  // in it; nothing where the index has no companions
   // The graph file or the terms failed a scrub. Relaxed: publishes nothing but itself.

@@ -1,7 +1,9 @@
 // Candidates come from a walk of the graph, or from a scan of all codes, whichever the curve says
 // is cheaper for the recall asked; the nearest of them are scored on the exact vectors. A search
 // never returns fewer rows than there are: where a walk does not find as many as asked (rows that
-// became unreachable, nearly everything deleted) or takes too long, a scan does.
+// became unreachable, nearly everything deleted) or takes too long, a scan does. With a filter the
+// walk is a FilteredWalk and the scan is of its rows (filter_plan.h); a scan also stands in where
+// the walk found that the filter lets hardly anything through around the query.
 //
 // Several queries each find candidates of their own; all of these are scored by all queries, since
 // a row that is among the k best by its best query is among the k nearest of that query.
@@ -11,6 +13,7 @@
 #include <algorithm>
 
 #include "index/exact_scan.h"
+#include "index/filter_plan.h"
 #include "index/graph/code_scorer.h"
 #include "index/hit_groups.h"
 #include "index/sealed_parts.h"
@@ -29,6 +32,18 @@ struct AllowedNodes {
   const Graph& graph;
   const AllowedSlots& slots;
   bool operator()(uint32_t node) const { return slots(graph.slot(node)); }
+  void Prefetch(uint32_t node) const { __builtin_prefetch(graph.slot_of_node().data() + node); }
+};
+
+// The same where a filter alone decides.
+struct FilteredNodes {
+  const uint32_t* slot_of_node;
+  const uint64_t* words;  // of the filter
+  bool operator()(uint32_t node) const {
+    const uint32_t slot = slot_of_node[node];
+    return (words[slot / 64] >> (slot % 64)) & 1;
+  }
+  void Prefetch(uint32_t node) const { __builtin_prefetch(slot_of_node + node); }
 };
 
 // How RescoreInOrder scores a row of a sealed segment.
@@ -45,49 +60,45 @@ struct SealedRowScorer {
 
 }  // namespace
 
-AllowedSlots::AllowedSlots(const SegmentView& segment, std::span<const OrdinalRange> exclude)
-    : deleted_(&segment.deleted), count_(segment.live_rows()) {
-  for (const OrdinalRange& range : exclude) {
-    const uint32_t begin = segment.LowerBound(range.begin);
-    const uint32_t end = range.begin < range.end ? segment.LowerBound(range.end) : begin;
-    // Counted before it is added, so that ranges may overlap.
-    for (uint32_t slot = begin; slot < end; ++slot) count_ -= (*this)(slot) ? 1 : 0;
-    if (begin < end) excluded_.push_back({begin, end});
-  }
-}
-
-absl::Status SealedSearch::FindRows(const SegmentView& segment, const SearchParams& params,
-                                    RankShare asked, const QuerySet& queries, const Call& call,
-                                    TopK<Hit>& best, SearchResult& result) {
+absl::Status SealedSearch::FindRows(const SegmentView& segment, const AllowedSlots& allowed,
+                                    const SearchParams& params, RankShare asked,
+                                    const QuerySet& queries, const Call& call, TopK<Hit>& best,
+                                    SearchResult& result) {
   segment_ = &segment;
   parts_ = &segment.sealed->parts();
   kernels_ = queries.options().kernels;
   queries_ = &queries;
   call_ = &call;
   result_ = &result;
-  const AllowedSlots allowed(segment, params.exclude);
   if (allowed.count() == 0) return absl::OkStatus();
-  const SegmentPlan plan = PlanFor(params, asked, allowed.count());
-  if (plan.way == SegmentPlan::Way::kExact) {
-    return ExactScan(false, params.exclude, queries, best).Add(segment, call, result);
+  const FilterPlan plan = PlanFor(params, asked, allowed);
+  if (plan.plan.way == SegmentPlan::Way::kExact) {
+    result.segments_filter_scanned += allowed.filtered() ? 1 : 0;
+    return ExactScan(false, queries, best).Add(segment, allowed, call, result);
   }
   return queries.queries().size() == 1 ? FindForOne(plan, asked.most, allowed, best)
                                        : FindForMany(plan, asked.most, allowed, best);
 }
 
-SegmentPlan SealedSearch::PlanFor(const SearchParams& params, RankShare asked,
-                                  uint32_t matches) const {
-  if (params.exact || asked.most >= matches) return {};
-  if (params.ef == 0) {
-    SegmentPlan plan =
-        parts_->curve.PlanFor(params.target_recall, asked.expected, params.ef_boost, asked.share);
-    plan.ef = std::max(plan.ef, asked.most);
-    plan.cap = std::max(plan.cap, asked.most);
-    return plan;
-  }
-  const uint32_t ef = std::max(params.ef, asked.most);
+FilterPlan SealedSearch::PlanFor(const SearchParams& params, RankShare asked,
+                                 const AllowedSlots& allowed) const {
+  if (params.exact || asked.most >= allowed.count()) return {};
+  const uint32_t ef = params.ef == 0 ? 0 : std::max(params.ef, asked.most);
   if (ef > kMaxEf) return {};
-  return {SegmentPlan::Way::kWalk, ef, ef};
+  const RecallCurve& curve = parts_->curve;
+  if (allowed.filtered()) {
+    return PlanFiltered(curve, {.target_recall = params.target_recall,
+                                .boost = params.ef_boost,
+                                .ef = ef,
+                                .asked = asked,
+                                .matches = allowed.count()});
+  }
+  if (ef > 0) return {{SegmentPlan::Way::kWalk, ef, ef}};
+  FilterPlan plan = {
+      curve.PlanFor(params.target_recall, asked.expected, params.ef_boost, asked.share)};
+  plan.plan.ef = std::max(plan.plan.ef, asked.most);
+  plan.plan.cap = std::max(plan.plan.cap, asked.most);
+  return plan;
 }
 
 absl::Status SealedSearch::Walk(const SegmentPlan& plan, const CodeQuery& query,
@@ -98,47 +109,87 @@ absl::Status SealedSearch::Walk(const SegmentPlan& plan, const CodeQuery& query,
                                      : walk_.Run(parts_->graph, score, options,
                                                  AllowedNodes{parts_->graph, allowed}, *call_));
   result_->graph_distances += walk_.distances();
-  ++result_->segments_walked;
-  candidates_.clear();
-  for (const GraphWalk::Found& found : walk_.found()) {
-    candidates_.push_back({found.distance, parts_->graph.slot(found.node)});
-  }
+  TakeFound(walk_.found());
   return absl::OkStatus();
 }
 
-absl::Status SealedSearch::FindCandidates(const SegmentPlan& plan, const CodeQuery& query,
+absl::Status SealedSearch::WalkFiltered(const FilterPlan& plan, const CodeQuery& query,
+                                        const AllowedSlots& allowed) {
+  const CodeScorer score = {query, parts_->codes, parts_->book->row_bytes()};
+  const FilteredWalkOptions options = {.ef = plan.plan.ef, .pool = plan.pool};
+  const Graph& graph = parts_->graph;
+  if (const SlotSet* filter = allowed.filter_alone(); filter != nullptr) {
+    const FilteredNodes allow = {graph.slot_of_node().data(), filter->words().data()};
+    KITH_RETURN_IF_ERROR(filtered_walk_.Run(graph, score, options, allow, *call_));
+  } else {
+    const AllowedNodes allow = {graph, allowed};
+    KITH_RETURN_IF_ERROR(filtered_walk_.Run(graph, score, options, allow, *call_));
+  }
+  result_->graph_distances += filtered_walk_.distances();
+  ++result_->segments_filter_walked;
+  TakeFound(filtered_walk_.found());
+  return absl::OkStatus();
+}
+
+void SealedSearch::TakeFound(std::span<const GraphWalk::Found> found) {
+  candidates_.clear();
+  for (const GraphWalk::Found& one : found) {
+    candidates_.push_back({one.distance, parts_->graph.slot(one.node)});
+  }
+}
+
+absl::Status SealedSearch::FindCandidates(const FilterPlan& plan, const CodeQuery& query,
                                           uint32_t k, const AllowedSlots& allowed) {
-  size_t most = plan.cap;
-  if (plan.way == SegmentPlan::Way::kWalk) {
-    KITH_RETURN_IF_ERROR(Walk(plan, query, allowed));
-    if (!walk_.gave_up() && candidates_.size() >= std::min(k, allowed.count())) {
-      return absl::OkStatus();
+  size_t most = plan.plan.cap;
+  if (plan.plan.way == SegmentPlan::Way::kWalk) {
+    ++result_->segments_walked;
+    bool believed = false;
+    if (allowed.filtered()) {
+      KITH_RETURN_IF_ERROR(WalkFiltered(plan, query, allowed));
+      believed = filtered_walk_.allowed_around() >= plan.least_around;
+    } else {
+      KITH_RETURN_IF_ERROR(Walk(plan.plan, query, allowed));
+      believed = !walk_.gave_up();
     }
+    if (believed && candidates_.size() >= std::min(k, allowed.count())) return absl::OkStatus();
     most = std::max<size_t>({most, kStandInCap, size_t{kStandInFactor} * k});
   }
-  result_->rows_scanned += segment_->visible;
+  return Scan(most, query, allowed);
+}
+
+// The codes of all rows, or where a filter lets few through, of these.
+absl::Status SealedSearch::Scan(size_t most, const CodeQuery& query, const AllowedSlots& allowed) {
   ++result_->segments_scanned;
+  result_->segments_filter_scanned += allowed.filtered() ? 1 : 0;
+  const RecallCurve::Data& data = parts_->curve.data();
+  const double one_by_one = double{1} * allowed.count() * data.walk_ns;
+  if (allowed.filtered() && one_by_one < double{1} * segment_->visible * data.scan_ns) {
+    result_->rows_scanned += allowed.count();
+    return ScanCodesOf(parts_->coded(), query, most, allowed, parts_->node_of_slot, *call_,
+                       candidates_);
+  }
+  result_->rows_scanned += segment_->visible;
   return ScanCodes(parts_->coded(), query, most, allowed, *call_, candidates_);
 }
 
-absl::Status SealedSearch::FindForOne(const SegmentPlan& plan, uint32_t k,
+absl::Status SealedSearch::FindForOne(const FilterPlan& plan, uint32_t k,
                                       const AllowedSlots& allowed, TopK<Hit>& best) {
   code_query_.Prepare(*parts_->book, queries_->queries()[0].exact, *kernels_);
   KITH_RETURN_IF_ERROR(FindCandidates(plan, code_query_, k, allowed));
   RescoreInOrder<Hit> rescore(candidates_, code_query_, best);
   const absl::Status status =
-      rescore.Advance(plan.cap, SealedRowScorer{*segment_->sealed, *parts_->exact, *queries_});
+      rescore.Advance(plan.plan.cap, SealedRowScorer{*segment_->sealed, *parts_->exact, *queries_});
   result_->rows_rescored += rescore.scored();
   return status;
 }
 
-absl::Status SealedSearch::FindForMany(const SegmentPlan& plan, uint32_t k,
+absl::Status SealedSearch::FindForMany(const FilterPlan& plan, uint32_t k,
                                        const AllowedSlots& allowed, TopK<Hit>& best) {
   slots_.clear();
   for (const Query& query : queries_->queries()) {
     code_query_.Prepare(*parts_->book, query.exact, *kernels_);
     KITH_RETURN_IF_ERROR(FindCandidates(plan, code_query_, k, allowed));
-    const size_t count = std::min<size_t>(plan.cap, candidates_.size());
+    const size_t count = std::min<size_t>(plan.plan.cap, candidates_.size());
     for (size_t i = 0; i < count; ++i) slots_.push_back(candidates_[i].slot);
   }
   std::sort(slots_.begin(), slots_.end());
@@ -155,16 +206,16 @@ absl::Status SealedSearch::FindForMany(const SegmentPlan& plan, uint32_t k,
 
 // The best m rows show the best documents among them: m grows until these are k. When m nears all
 // rows, an exact scan does it at once, in little memory.
-absl::Status SealedSearch::FindDocuments(const SegmentView& segment, const SearchParams& params,
-                                         const QuerySet& queries, const Call& call,
-                                         std::vector<Hit>& hits, SearchResult& result) {
-  const uint64_t most =
-      std::min<uint64_t>(AllowedSlots(segment, params.exclude).count() / 4, kMaxEf);
+absl::Status SealedSearch::FindDocuments(const SegmentView& segment, const AllowedSlots& allowed,
+                                         const SearchParams& params, const QuerySet& queries,
+                                         const Call& call, std::vector<Hit>& hits,
+                                         SearchResult& result) {
+  const uint64_t most = std::min<uint64_t>(allowed.count() / 4, kMaxEf);
   TopK<Hit> best;
   for (uint64_t m = 2 * uint64_t{params.k}; m <= most;) {
     best.Reset(m);
-    KITH_RETURN_IF_ERROR(FindRows(segment, params, WholeRank(static_cast<uint32_t>(m)), queries,
-                                  call, best, result));
+    KITH_RETURN_IF_ERROR(FindRows(segment, allowed, params, WholeRank(static_cast<uint32_t>(m)),
+                                  queries, call, best, result));
     std::vector<Hit> rows = best.Take();
     KeepBestOfDocuments(rows);
     if (rows.size() >= params.k) {
@@ -176,8 +227,8 @@ absl::Status SealedSearch::FindDocuments(const SegmentView& segment, const Searc
     m = std::max(2 * m, next);
   }
   best.Reset(params.k);
-  ExactScan scan(true, params.exclude, queries, best);
-  KITH_RETURN_IF_ERROR(scan.Add(segment, call, result));
+  ExactScan scan(true, queries, best);
+  KITH_RETURN_IF_ERROR(scan.Add(segment, allowed, call, result));
   scan.Finish();
   const std::vector<Hit> documents = best.Take();
   hits.insert(hits.end(), documents.begin(), documents.end());

@@ -5,11 +5,15 @@
 #define KITH_INDEX_SEALED_SEARCH_H_
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "index/allowed_slots.h"
 #include "index/code_hits.h"
 #include "index/codes/code_query.h"
+#include "index/filter_plan.h"
+#include "index/graph/filtered_walk.h"
 #include "index/graph/graph_walk.h"
 #include "index/index_view.h"
 #include "index/query.h"
@@ -21,55 +25,34 @@
 
 namespace kith::index {
 
-// Which slots of a segment a search may answer with, and how many there are.
-class AllowedSlots {
- public:
-  AllowedSlots(const SegmentView& segment, std::span<const OrdinalRange> exclude);
-
-  bool operator()(uint32_t slot) const {
-    if (deleted_->Contains(slot)) return false;
-    for (const Slots& slots : excluded_) {
-      if (slots.begin <= slot && slot < slots.end) return false;
-    }
-    return true;
-  }
-  uint32_t count() const { return count_; }
-  bool all() const { return deleted_->empty() && excluded_.empty(); }
-
- private:
-  struct Slots {
-    uint32_t begin;
-    uint32_t end;
-  };
-
-  const DeleteSet* deleted_;
-  std::vector<Slots> excluded_;
-  uint32_t count_;
-};
-
 class SealedSearch {
  public:
   // Pushes at least min(asked.most, matches) rows to `best`, as far as they are better than what it
   // holds already of other segments. Counts its costs in `result`. Rows, whatever
   // params.group_by_document says.
-  absl::Status FindRows(const SegmentView& segment, const SearchParams& params, RankShare asked,
-                        const QuerySet& queries, const Call& call, TopK<Hit>& best,
-                        SearchResult& result);
+  absl::Status FindRows(const SegmentView& segment, const AllowedSlots& allowed,
+                        const SearchParams& params, RankShare asked, const QuerySet& queries,
+                        const Call& call, TopK<Hit>& best, SearchResult& result);
 
   // Appends the k best documents' best passages to `hits`, in any order.
-  absl::Status FindDocuments(const SegmentView& segment, const SearchParams& params,
-                             const QuerySet& queries, const Call& call, std::vector<Hit>& hits,
-                             SearchResult& result);
+  absl::Status FindDocuments(const SegmentView& segment, const AllowedSlots& allowed,
+                             const SearchParams& params, const QuerySet& queries, const Call& call,
+                             std::vector<Hit>& hits, SearchResult& result);
 
  private:
-  SegmentPlan PlanFor(const SearchParams& params, RankShare asked, uint32_t matches) const;
-  absl::Status FindCandidates(const SegmentPlan& plan, const CodeQuery& query, uint32_t k,
+  FilterPlan PlanFor(const SearchParams& params, RankShare asked,
+                     const AllowedSlots& allowed) const;
+  absl::Status FindCandidates(const FilterPlan& plan, const CodeQuery& query, uint32_t k,
                               const AllowedSlots& allowed);
   absl::Status Walk(const SegmentPlan& plan, const CodeQuery& query, const AllowedSlots& allowed);
+  absl::Status WalkFiltered(const FilterPlan& plan, const CodeQuery& query,
+                            const AllowedSlots& allowed);
+  void TakeFound(std::span<const GraphWalk::Found> found);
+  absl::Status Scan(size_t most, const CodeQuery& query, const AllowedSlots& allowed);
 
-  absl::Status FindForOne(const SegmentPlan& plan, uint32_t k, const AllowedSlots& allowed,
+  absl::Status FindForOne(const FilterPlan& plan, uint32_t k, const AllowedSlots& allowed,
                           TopK<Hit>& best);
-  absl::Status FindForMany(const SegmentPlan& plan, uint32_t k, const AllowedSlots& allowed,
+  absl::Status FindForMany(const FilterPlan& plan, uint32_t k, const AllowedSlots& allowed,
                            TopK<Hit>& best);
 
   // Of the search under way.
@@ -82,6 +65,7 @@ class SealedSearch {
 
   // Reused from search to search.
   GraphWalk walk_;
+  FilteredWalk filtered_walk_;
   CodeQuery code_query_;
   std::vector<CodeHit> candidates_;
   std::vector<uint32_t> slots_;

@@ -1,6 +1,7 @@
 #include "index/sealed_segment.h"
 
 #include <cmath>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -180,6 +181,9 @@ absl::StatusOr<std::shared_ptr<const SealedSegment>> SealedSegment::Open(
                             .rows_checksum = parts->exact->file().summary().checksum};
     KITH_RETURN_IF_ERROR(OpenTerms(options, of, call, *parts));
   }
+  const std::span<const uint32_t> slots = parts->graph.slot_of_node();
+  parts->node_of_slot.resize(slots.size());
+  for (uint32_t node = 0; node < slots.size(); ++node) parts->node_of_slot[slots[node]] = node;
   return std::shared_ptr<const SealedSegment>(new SealedSegment(std::move(parts)));
 }
 
@@ -197,7 +201,8 @@ uint32_t SealedSegment::LowerBound(uint64_t ordinal) const {
 }
 
 size_t SealedSegment::memory_bytes() const {
-  return sizeof(*this) + sizeof(Parts) + parts_->body.size_bytes() + parts_->exact->memory_bytes() +
+  return sizeof(*this) + sizeof(Parts) + parts_->body.size_bytes() +
+         parts_->node_of_slot.size() * sizeof(uint32_t) + parts_->exact->memory_bytes() +
          parts_->terms_file.memory_bytes();
 }
 const SegmentPaths& SealedSegment::paths() const { return parts_->paths; }

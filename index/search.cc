@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "index/allowed_slots.h"
 #include "index/exact_scan.h"
 #include "index/hit_groups.h"
 #include "index/query.h"
 #include "index/row_search.h"
 #include "index/search_buffers.h"
+#include "kith/base/check.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 
@@ -40,6 +42,16 @@ absl::Status CheckParams(const SearchParams& params) {
   return absl::OkStatus();
 }
 
+// Filters are evaluated on the view that is searched; another's would ask beyond its sets.
+void CheckAllow(const IndexView& view, const SearchParams& params) {
+  if (params.allow.empty()) return;
+  KITH_CHECK(params.allow.size() == view.segments().size(), "a filter has a set for each segment");
+  for (size_t s = 0; s < params.allow.size(); ++s) {
+    KITH_CHECK(params.Skips(s) || params.allow[s]->size() == view.segments()[s].visible,
+               "a filter's set is of the slots that its segment shows");
+  }
+}
+
 }  // namespace
 
 SearchScratch::SearchScratch() : buffers_(std::make_unique<Buffers>()) {}
@@ -52,9 +64,12 @@ namespace {
 // Documents, exactly: one scan of all, since a document may lie in two segments.
 absl::Status ScanDocuments(const IndexView& view, const SearchParams& params, const Call& call,
                            SearchScratch::Buffers& buffers, SearchResult& result) {
-  ExactScan scan(true, params.exclude, buffers.queries, buffers.best);
-  for (const SegmentView& segment : view.segments()) {
-    KITH_RETURN_IF_ERROR(scan.Add(segment, call, result));
+  ExactScan scan(true, buffers.queries, buffers.best);
+  for (size_t s = 0; s < view.segments().size(); ++s) {
+    if (params.Skips(s)) continue;
+    const SegmentView& segment = view.segments()[s];
+    const AllowedSlots allowed(segment, params.FilterOf(s), params.exclude);
+    KITH_RETURN_IF_ERROR(scan.Add(segment, allowed, call, result));
   }
   scan.Finish();
   result.hits = buffers.best.Take();
@@ -64,13 +79,15 @@ absl::Status ScanDocuments(const IndexView& view, const SearchParams& params, co
 // A document may lie in several segments, so that each part gives its k best and they are joined.
 absl::Status SearchDocuments(const IndexView& view, const SearchParams& params, const Call& call,
                              SearchScratch::Buffers& buffers, SearchResult& result) {
-  KITH_RETURN_IF_ERROR(buffers.code_scan.Run(view.options(), view.segments(), params,
-                                             buffers.queries, call, buffers.best, result));
+  const auto segments = view.segments();
+  KITH_RETURN_IF_ERROR(buffers.code_scan.Run(view, 0, static_cast<uint32_t>(segments.size()),
+                                             params, buffers.queries, call, buffers.best, result));
   std::vector<Hit> hits = buffers.best.Take();
-  for (const SegmentView& segment : view.segments()) {
-    if (segment.sealed == nullptr) continue;
-    KITH_RETURN_IF_ERROR(
-        buffers.sealed.FindDocuments(segment, params, buffers.queries, call, hits, result));
+  for (size_t s = 0; s < segments.size(); ++s) {
+    if (segments[s].sealed == nullptr || params.Skips(s)) continue;
+    const AllowedSlots allowed(segments[s], params.FilterOf(s), params.exclude);
+    KITH_RETURN_IF_ERROR(buffers.sealed.FindDocuments(segments[s], allowed, params, buffers.queries,
+                                                      call, hits, result));
   }
   KeepBestOfDocuments(hits);
   std::sort(hits.begin(), hits.end(), BetterHit);
@@ -83,6 +100,7 @@ absl::Status SearchDocuments(const IndexView& view, const SearchParams& params, 
 
 absl::StatusOr<SearchResult> Search(const IndexView& view, const SearchParams& params,
                                     const Call& call, SearchScratch& scratch, Spread* spread) {
+  CheckAllow(view, params);
   SearchScratch::Buffers& buffers = scratch.buffers();
   KITH_RETURN_IF_ERROR(buffers.queries.Prepare(view.options(), params.queries));
   KITH_RETURN_IF_ERROR(CheckParams(params));

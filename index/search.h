@@ -13,6 +13,10 @@
 // keeps the promise, which may be a scan of its codes. The best candidates are scored again on the
 // exact vectors, so that a score is always the same as that of `exact`; only which rows are found
 // is approximate.
+//
+// A filter (SearchParams::allow) never makes an answer shorter than min(k, matches). Of a sealed
+// segment its rows are scanned by their codes, or found by a walk that keeps them (filter_plan.h),
+// whichever costs less by what was measured of the segment.
 
 #ifndef KITH_INDEX_SEARCH_H_
 #define KITH_INDEX_SEARCH_H_
@@ -25,6 +29,7 @@
 
 #include "absl/status/statusor.h"
 #include "index/index_view.h"
+#include "index/slot_set.h"
 #include "index/spread.h"
 #include "kith/base/call.h"
 
@@ -44,6 +49,14 @@ struct SearchParams {
   double ef_boost = 1;  // >= kMinEfBoost: widens or narrows the walks of target_recall (sampler)
   bool group_by_document = false;              // k documents, each by its best passage
   std::span<const OrdinalRange> exclude = {};  // rows that are not wanted; a handful of ranges
+  // What a filter lets through: a set for each segment of the view, in their order, each of the
+  // segment's visible slots; null: no row of it. Empty: all rows. Deleted rows may be in the sets,
+  // and are not found.
+  std::span<const SlotSet* const> allow = {};
+
+  // Of view.segments()[segment].
+  bool Skips(size_t segment) const { return !allow.empty() && allow[segment] == nullptr; }
+  const SlotSet* FilterOf(size_t segment) const { return allow.empty() ? nullptr : allow[segment]; }
 };
 
 struct Hit {
@@ -63,6 +76,9 @@ struct SearchResult {
   uint64_t rows_rescored = 0;    // of both, scored again on the exact vectors
   uint32_t segments_scanned = 0;
   uint32_t segments_walked = 0;
+  // Of those, by a filter: its rows alone were scanned, or a walk kept to them.
+  uint32_t segments_filter_scanned = 0;
+  uint32_t segments_filter_walked = 0;
 };
 
 // Memory that searches reuse. Not thread-safe: one search at a time.
@@ -80,6 +96,8 @@ class SearchScratch {
   std::unique_ptr<Buffers> buffers_;
 };
 
+// REQUIRES: params.allow fits the view.
+//
 // Checks every query vector as ValidateVector does (the field is "queries[i]"), and k, ef,
 // target_recall and ef_boost (LIMIT_OUT_OF_RANGE); gives up with call's status when nobody waits
 // any more. DATA_LOSS (CORRUPTION) when it meets a damaged block of a sealed segment, which is

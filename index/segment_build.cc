@@ -294,6 +294,7 @@ absl::Status Build::WriteGraph() {
 
 constexpr uint64_t kFixedBytes = uint64_t{4} << 20;  // books, curves, scratch of threads
 constexpr uint64_t kSlotBytes = 8;                   // an ordinal and a passage number, at most
+constexpr uint64_t kNodeOfSlotBytes = 4;             // in memory alone
 
 }  // namespace
 
@@ -336,7 +337,8 @@ uint64_t EstimateResidentBytes(const IndexOptions& index, const SegmentBuildOpti
   const uint64_t checksums =
       rows * ExactRows::RowBytes(index.metric, index.dimension) / kBlockBytes * 9;
   return EstimateGraphBytes(rows, options.m) +
-         rows * (CodeBook::RowBytes(options.codes, index.metric, index.dimension) + kSlotBytes) +
+         rows * (CodeBook::RowBytes(options.codes, index.metric, index.dimension) + kSlotBytes +
+                 kNodeOfSlotBytes) +
          checksums + kHeaderBytes * index.dimension / 128 + kHeaderBytes * 8;
 }
 

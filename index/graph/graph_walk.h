@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "index/graph/descent.h"
 #include "index/graph/graph.h"
 #include "index/graph/visited_set.h"
 #include "index/graph/walk_pool.h"
@@ -67,8 +68,6 @@ class GraphWalk {
   static constexpr uint32_t kNotPrefetched = 4;
 
   template <typename Score, typename Allow>
-  void Descend(const Graph& graph, const Score& score, const Allow& allow);
-  template <typename Score, typename Allow>
   void Expand(const Graph& graph, uint32_t node, const Score& score, const Allow& allow);
   template <typename Score, typename Allow>
   void Take(uint32_t count, const Score& score, const Allow& allow);
@@ -76,7 +75,6 @@ class GraphWalk {
   VisitedSet visited_;
   WalkPool pool_;
   std::array<uint32_t, Graph::kMaxDegree> nodes_;
-  std::array<uint32_t, Graph::kMaxDegree> numbers_;  // of nodes_, on the level of the descent
   std::array<float, Graph::kMaxDegree> scores_;
 
   std::span<const Found> found_;
@@ -93,7 +91,10 @@ absl::Status GraphWalk::Run(const Graph& graph, const Score& score, const WalkOp
   pool_.Reset(options.ef);
   if (graph.nodes() == 0) return absl::OkStatus();
   visited_.Reset(graph.nodes());
-  Descend(graph, score, allow);
+  // All that the descent meets enters the pool, the entry too, so that a walk with a pool as large
+  // as the graph meets all that the entry reaches.
+  Descend(graph, visited_, nodes_.data(), scores_.data(),
+          [&](uint32_t count) { Take(count, score, allow); });
   for (uint32_t steps = 1; pool_.HasUnexpanded(); ++steps) {
     if (distances_ >= options.max_distances) {
       gave_up_ = true;
@@ -105,43 +106,6 @@ absl::Status GraphWalk::Run(const Graph& graph, const Score& score, const WalkOp
   gave_up_ |= pool_.crowded();
   found_ = pool_.Finish(allow);
   return absl::OkStatus();
-}
-
-// Greedily down the upper levels. No node is scored twice, on whatever levels it is met: of those
-// scored before, none is nearer than where the descent stands. All of them enter the pool, the
-// entry too, so that a walk with a pool as large as the graph meets all that the entry reaches.
-template <typename Score, typename Allow>
-void GraphWalk::Descend(const Graph& graph, const Score& score, const Allow& allow) {
-  const std::span<const Graph::Level> levels = graph.levels();
-  const uint32_t degree = graph.upper_degree();
-  uint32_t current = graph.entry();
-  nodes_[0] = levels.empty() ? current : levels.back().node[current];
-  visited_.Insert(nodes_[0]);
-  Take(1, score, allow);
-  float nearest = scores_[0];
-  for (size_t l = levels.size(); l-- > 0;) {
-    const Graph::Level& level = levels[l];
-    for (bool closer = true; closer;) {
-      closer = false;
-      const uint32_t* neighbours = level.neighbours + size_t{current} * degree;
-      uint32_t count = 0;
-      for (uint32_t i = 0; i < degree; ++i) {
-        nodes_[count] = level.node[neighbours[i]];
-        numbers_[count] = neighbours[i];
-        count += visited_.Insert(nodes_[count]) ? 1 : 0;
-      }
-      if (count == 0) break;
-      Take(count, score, allow);
-      for (uint32_t i = 0; i < count; ++i) {
-        if (scores_[i] < nearest) {
-          nearest = scores_[i];
-          current = numbers_[i];
-          closer = true;
-        }
-      }
-    }
-    current = level.down[current];
-  }
 }
 
 template <typename Score, typename Allow>

@@ -69,6 +69,7 @@ class WalkPool {
 
   // REQUIRES: HasUnexpanded() was called, and true, since the last change.
   uint32_t PeekNearest() const { return items_[cursor_].node; }
+  float NearestDistance() const { return items_[cursor_].distance; }
   uint32_t TakeNearest() {
     const uint32_t node = items_[cursor_].node;
     items_[cursor_].node = node | kExpanded;
