@@ -4,6 +4,7 @@
 
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
+#include "server/engine/filtering/delete_matching.h"
 #include "server/engine/indexing/recall_report.h"
 #include "server/engine/ingest_session.h"
 #include "server/engine/model_registry.h"
@@ -135,6 +136,12 @@ void Collection::UpdateMetadata(UpdateMetadataRequest request, std::shared_ptr<c
   if (!queued.ok()) done(std::move(queued));
 }
 
+void Collection::DeleteMatching(DeleteMatchingRequest request, std::shared_ptr<const Call> call,
+                                DeleteMatchingDone done) {
+  engine::DeleteMatching(services_, shard_, info().options, std::move(request), std::move(call),
+                         std::move(done));
+}
+
 absl::StatusOr<std::unique_ptr<IngestSession>> Collection::Ingest(
     std::string stream_id, std::optional<Durability> durability, Truncation truncation,
     std::shared_ptr<const Call> call) {
@@ -157,12 +164,14 @@ void Collection::Search(std::vector<SearchRequest> requests, std::optional<Commi
 void Collection::Read(std::optional<CommitToken> at_least, std::shared_ptr<const Call> call,
                       std::function<void(absl::StatusOr<ReadView>)> read) {
   auto run = [services = services_, shard = shard_, call, read,
+              unindexed = info().options.unindexed_fields,
               ticket = services_->in_flight.Enter()](absl::Status visible) {
     if (!visible.ok()) return read(std::move(visible));
-    absl::Status queued = services->reads.Submit(call, [shard, read, ticket](absl::Status status) {
-      if (!status.ok()) return read(std::move(status));
-      read(ReadView(shard, shard->view()));
-    });
+    absl::Status queued =
+        services->reads.Submit(call, [shard, read, ticket, unindexed](absl::Status status) {
+          if (!status.ok()) return read(std::move(status));
+          read(ReadView(shard, shard->view(), unindexed));
+        });
     if (!queued.ok()) read(std::move(queued));
   };
   if (!at_least) return run(absl::OkStatus());

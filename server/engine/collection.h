@@ -23,6 +23,7 @@
 #include "absl/synchronization/mutex.h"
 #include "kith/base/call.h"
 #include "server/engine/document.h"
+#include "server/engine/document_filter.h"
 #include "server/engine/encoders.h"
 #include "server/engine/index_admin.h"
 #include "server/engine/operations.h"
@@ -54,6 +55,10 @@ class Collection : public std::enable_shared_from_this<Collection> {
   // Writes documents, all or none.
   void Upsert(UpsertRequest request, std::shared_ptr<const Call> call, UpsertDone done);
   void Delete(DeleteRequest request, std::shared_ptr<const Call> call, DeleteDone done);
+  // Deletes the documents that a filter lets through now (filtering/delete_matching.h), in batches:
+  // each is whole or absent, not all of them together.
+  void DeleteMatching(DeleteMatchingRequest request, std::shared_ptr<const Call> call,
+                      DeleteMatchingDone done);
   // Changes the metadata of documents, of all or of none. Nothing is encoded or indexed anew.
   void UpdateMetadata(UpdateMetadataRequest request, std::shared_ptr<const Call> call,
                       UpdateMetadataDone done);

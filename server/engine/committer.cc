@@ -213,7 +213,7 @@ absl::Status Committer::CheckConditions(const PreparedWrite& write) const {
   }
   for (size_t i = 0; i < write.deletes.size(); ++i) {
     const DocumentDelete& one = write.deletes[i];
-    if (one.if_match.empty()) continue;
+    if (one.if_match.empty() || one.leave_changed) continue;
     KITH_RETURN_IF_ERROR(InField(CheckEtag(one.id, one.if_match, "", etag_of(one.id)),
                                  fmt::format("deletes[{}]", i)));
   }
@@ -285,7 +285,7 @@ absl::StatusOr<WriteAnswer> Committer::Stage(const PreparedWrite& write, Updates
     answer.results.push_back(StageDocument(document, batch));
   }
   for (const DocumentDelete& one : write.deletes) {
-    ++(StageDelete(one.id, batch) ? answer.deleted : answer.missing);
+    ++(StageDelete(one, batch) ? answer.deleted : answer.missing);
   }
   for (size_t i = 0; i < write.updates.size(); ++i) {
     if (!updates[i]) ++answer.missing;
@@ -343,11 +343,14 @@ UpsertResult Committer::StageDocument(const PreparedDocument& document,
   return result;
 }
 
-bool Committer::StageDelete(const std::string& id, storage::CommitBatch* batch) {
-  Current& current = current_.at(id);
+bool Committer::StageDelete(const DocumentDelete& one, storage::CommitBatch* batch) {
+  Current& current = current_.at(one.id);
   if (!current) return false;
+  if (one.leave_changed && DocumentEtag(identity_.shard, current->sequence()) != one.if_match) {
+    return false;
+  }
   changes_.push_back({.deleted = StageRemoval(*current, batch)});
-  batch->DeleteDocument(id);
+  batch->DeleteDocument(one.id);
   current.reset();
   return true;
 }

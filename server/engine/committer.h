@@ -104,7 +104,7 @@ class Committer {
   absl::StatusOr<WriteAnswer> Stage(const PreparedWrite& write, Updates updates,
                                     storage::CommitBatch* batch);
   UpsertResult StageDocument(const PreparedDocument& document, storage::CommitBatch* batch);
-  bool StageDelete(const std::string& id, storage::CommitBatch* batch);
+  bool StageDelete(const DocumentDelete& one, storage::CommitBatch* batch);
   UpsertResult StageUpdate(const std::string& id, std::optional<Updated> updated,
                            storage::CommitBatch* batch);
   index::OrdinalRange StageRemoval(const store::DocumentRecord& old, storage::CommitBatch* batch);

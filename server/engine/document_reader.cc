@@ -36,6 +36,20 @@ absl::Status Vanished(const ShardIdentity& shard, std::string_view id) {
                Quoted(id));
 }
 
+absl::Status CheckDocumentRecord(const std::string& id, const store::DocumentRecord& record) {
+  if (record.passages_size() == 1) return absl::OkStatus();
+  return Error(absl::StatusCode::kDataLoss, reason::kCorruption,
+               "the stored record of document {} names {} vector spaces, must be 1", Quoted(id),
+               record.passages_size());
+}
+
+size_t BytesOf(const Document& document) {
+  size_t bytes = document.id.size() + document.text.size() + 256;
+  for (const Passage& passage : document.passages) bytes += passage.heading_path.size() + 32;
+  for (const std::vector<float>& vector : document.vectors) bytes += vector.size() * sizeof(float);
+  return bytes;
+}
+
 std::vector<uint64_t> OrdinalsFrom(uint64_t first, uint64_t count) {
   std::vector<uint64_t> ordinals(count);
   std::iota(ordinals.begin(), ordinals.end(), first);

@@ -6,11 +6,14 @@
 #ifndef KITH_SERVER_ENGINE_DOCUMENT_READER_H_
 #define KITH_SERVER_ENGINE_DOCUMENT_READER_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "kith/store/document.pb.h"
 #include "server/engine/committer.h"
@@ -18,6 +21,12 @@
 #include "storage/reader.h"
 
 namespace kith::engine {
+
+// What a record that storage parsed must have to be read: DATA_LOSS otherwise.
+absl::Status CheckDocumentRecord(const std::string& id, const store::DocumentRecord& record);
+
+// About what the document takes in a message.
+size_t BytesOf(const Document& document);
 
 // The selected parts of a document.
 absl::StatusOr<Document> ReadDocument(const storage::Reader& reader, const ShardIdentity& shard,

@@ -40,6 +40,9 @@ struct UpsertAnswer {
 struct DocumentDelete {
   std::string id;
   std::string if_match;
+  // With if_match: a document with another etag is left, and counted as missing, instead of failing
+  // the write.
+  bool leave_changed = false;
 };
 
 struct DeleteRequest {

@@ -88,24 +88,25 @@ grpc::ServerUnaryReactor* DocumentService::ListDocuments(Context* context, const
         KITH_ASSIGN_OR_RETURN(
             std::string after,
             ReadPageToken(PageKind::kDocuments, request.collection(), request.page_token()));
-        return OnReadView(
-            call,
-            [size, after = std::move(after)](const engine::ReadView& view,
-                                             auto& call) -> absl::Status {
-              const auto& request = call.request();
-              KITH_ASSIGN_OR_RETURN(auto page,
-                                    view.List(after, size,
-                                              ReadSelector(request.has_select(), request.select(),
-                                                           /*text_by_default=*/false)));
-              if (page.more && !page.documents.empty()) {
-                call.response()->set_next_page_token(MakePageToken(
-                    PageKind::kDocuments, request.collection(), page.documents.back().id));
-              }
-              for (auto& document : page.documents) {
-                WriteDocument(std::move(document), call.response()->add_documents());
-              }
-              return absl::OkStatus();
-            });
+        return OnReadView(call,
+                          [size, after = std::move(after)](const engine::ReadView& view,
+                                                           auto& call) -> absl::Status {
+                            const auto& request = call.request();
+                            const engine::ListRequest list{
+                                .limit = size,
+                                .after = after,
+                                .select = ReadSelector(request.has_select(), request.select(),
+                                                       /*text_by_default=*/false)};
+                            KITH_ASSIGN_OR_RETURN(auto page, view.List(list, *call.call()));
+                            if (page.more) {
+                              call.response()->set_next_page_token(MakePageToken(
+                                  PageKind::kDocuments, request.collection(), page.next));
+                            }
+                            for (auto& document : page.documents) {
+                              WriteDocument(std::move(document), call.response()->add_documents());
+                            }
+                            return absl::OkStatus();
+                          });
       });
 }
 

@@ -63,7 +63,7 @@ TEST_F(BatchAtomicityTest, ALongReaderKeepsItsMoment) {
   auto before = Read(*points);
   ASSERT_TRUE(Delete(*points, {"a"}).ok());
   ASSERT_TRUE(Upsert(*points, {Vec("c", {2, 0})}).ok());
-  auto old = before->List("", 10, {.vectors = true});
+  auto old = before->List({.select = {.vectors = true}}, Call::Background());
   ASSERT_TRUE(old.ok()) << old.status();
   ASSERT_EQ(old->documents.size(), 2u);
   EXPECT_EQ(old->documents[0].id, "a");

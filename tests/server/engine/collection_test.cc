@@ -198,13 +198,13 @@ TEST_F(CollectionTest, ListsInPagesByIdBytes) {
                                Vec("\xC3\xA4", {0, 0})})
                   .ok());
   auto view = Read(*points);
-  auto page = view->List("", 2, {});
+  auto page = view->List({.limit = 2}, Call::Background());
   ASSERT_TRUE(page.ok());
   ASSERT_EQ(page->documents.size(), 2u);
   EXPECT_EQ(page->documents[0].id, "B");
   EXPECT_EQ(page->documents[1].id, "a");
   EXPECT_TRUE(page->more);
-  page = view->List("a", 2, {});
+  page = view->List({.limit = 2, .after = page->next}, Call::Background());
   EXPECT_EQ(page->documents[0].id, "b");
   EXPECT_EQ(page->documents[1].id, "\xC3\xA4");
   EXPECT_FALSE(page->more);

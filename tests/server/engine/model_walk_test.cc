@@ -21,7 +21,8 @@ class ModelWalkTest : public DatabaseTest {
     auto view = Read(points);
     ASSERT_TRUE(view.ok());
     ASSERT_EQ(view->count(), model.size());
-    auto page = view->List("", 1000, {.metadata = true, .vectors = true});
+    auto page = view->List({.limit = 1000, .select = {.metadata = true, .vectors = true}},
+                           Call::Background());
     ASSERT_TRUE(page.ok()) << page.status();
     ASSERT_EQ(page->documents.size(), model.size());
     auto expected = model.begin();
