@@ -67,7 +67,7 @@ absl::Status Status(Context& context, const std::string& collection) {
   }
   if (status.has_sampled_recall()) {
     out.Line(
-        fmt::format("  recall       {:.4f} by samples of recent searches; walks widened x{:.2f}",
+        fmt::format("  recall       {:.4f} by samples of recent searches; walks x{:.2f} as wide",
                     status.sampled_recall(), status.ef_boost()));
   }
   if (status.segments().empty()) return absl::OkStatus();

@@ -10,10 +10,10 @@ namespace kith::engine {
 namespace {
 
 // Rows that wait for a graph are scanned by every search, so that sealing has a third of the weight
-// of a thread that answers somebody. Merging has a thirtieth: it makes searches cheaper later, and
-// must not keep sealing from it.
+// of a thread that answers somebody. Merging has a tenth: it makes searches cheaper later, and must
+// not keep sealing from it.
 constexpr int kSealNice = 5;
-constexpr int kNice = 15;
+constexpr int kNice = 10;
 
 // On Linux a thread has a nice value of its own, and the threads that it makes inherit it. Where it
 // is not allowed the thread runs as others do.
