@@ -47,8 +47,10 @@ struct RrfFusion {
 // A part contributes weight * normalised score to a hit that it found, and nothing to others.
 struct WeightedFusion {
   enum class Normalisation {
-    kNone,    // scores as they are
-    kMinMax,  // the part's best candidate becomes 1 and its worst one 0
+    kNone,  // scores as they are
+    // The part's best candidate becomes 1 and its worst one 0. Words: so does what has none of
+    // them, if it is filled in.
+    kMinMax,
     kZScore,  // mean - 3 standard deviations becomes 0, mean + 3 of them 1; clipped
   };
   std::vector<double> weights = {};  // 0..1000, one a part; empty: 1 each
@@ -69,7 +71,8 @@ struct HybridQuery {
   int64_t candidates = 0;
   // What one part found and another did not gets its score from that other one, too, and a rank
   // behind (or between) those that it found. Otherwise it has neither, and no contribution.
-  bool fill_in = false;
+  // Absent: under the default fusion, which is best with it.
+  std::optional<bool> fill_in = {};
 };
 inline constexpr size_t kHybridPartsMax = 8;
 inline constexpr int64_t kHybridCandidates = 100;

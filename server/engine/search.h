@@ -12,13 +12,15 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "index/metadata/filter.h"
 #include "server/engine/document.h"
 #include "server/engine/query.h"
 #include "server/engine/schema.h"
 
 namespace kith::engine {
 
-using Query = std::variant<TextQuery, VectorQuery, DocumentQuery, RecommendQuery>;
+using Query =
+    std::variant<TextQuery, VectorQuery, DocumentQuery, LexicalQuery, HybridQuery, RecommendQuery>;
 
 inline constexpr double kDefaultTargetRecall = 0.95;
 inline constexpr double kTargetRecallMin = 0.5;
@@ -35,14 +37,21 @@ struct SearchSelector {
 
 // What a hit is.
 struct GroupBy {
-  enum class Kind { kPassage, kDocument };
+  enum class Kind {
+    kPassage,
+    kDocument,  // a document, with its best passages
+    kField,     // all documents with the same keyword in a field, with their best
+                // passages
+  };
   Kind kind = Kind::kPassage;
+  std::string field = {};  // of kField: holds keywords, one a document; others are in no group
 };
 
 // Hits that are not all alike: maximal marginal relevance (Carbonell & Goldstein 1998). Hits are
 // taken one by one out of the `pool` best; next is always that with the largest
 //
-//   lambda * relevance - (1 - lambda) * similarity to the hit taken that it is most similar to
+//   lambda * relevance - (1 - lambda) * similarity to the hit taken that it is
+//   most similar to
 //
 // where relevance is the score, scaled so that the pool's best is 1 and its worst is 0, and
 // similarity is the cosine, at least 0, of the hits' best passages.
@@ -54,6 +63,7 @@ inline constexpr int64_t kDiversifyPoolMax = 1000;
 
 struct SearchRequest {
   Query query = {};
+  std::optional<index::Filter> filter = {};  // absent: all documents
   int64_t limit = 10;
   int64_t offset = 0;
   SearchSelector select = {};
@@ -72,24 +82,33 @@ struct SearchRequest {
 // --- The answer.
 
 struct ScoredPassage {
+  std::string document_id;
   Passage passage;
   std::string text;
   float score = 0;
-  float distance = 0;
-  std::vector<float> vector;
+  std::optional<float> distance = {};  // of what was asked by vectors alone
+  std::vector<PartScore> parts = {};   // of a hybrid query: one a part
+  std::vector<float> vector = {};
 };
 
 struct SearchHit {
+  // Of the best passage.
   std::string document_id;
   std::string etag;
   Metadata metadata;
-  std::vector<ScoredPassage> passages;  // best first; one, unless grouped by document
+  std::string group;  // grouped by a field: what it holds
+  // Best first; one, unless grouped. Grouped by a field, they may be of several documents.
+  std::vector<ScoredPassage> passages;
 };
 
 enum class Strategy {
-  kExactScan,  // all vectors
-  kCodeScan,   // all codes, the best rescored on the vectors
-  kGraph,      // graphs were walked (and what none covers was scanned by code), the best rescored
+  kExactScan,      // all vectors
+  kCodeScan,       // all codes, the best rescored on the vectors
+  kGraph,          // graphs were walked (and what none covers was scanned by code), the
+                   // best rescored
+  kFilteredScan,   // what the filter lets through, by code, the best rescored
+  kFilteredGraph,  // graphs were walked within what the filter lets through, the best rescored
+  kPostings,       // words were looked up; no vectors were compared
 };
 
 // How a search was done: its steps one after the other, each with the time from the end of the one
@@ -115,6 +134,7 @@ struct SearchAnswer {
   uint64_t code_distances = 0;   // of codes that were scanned
   uint64_t graph_distances = 0;  // of codes that walks met
   uint64_t exact_distances = 0;  // of vectors: rescored candidates, or all
+  uint64_t postings = 0;         // of the query's words: read, or looked for
   CommitToken token;
   std::optional<Explanation> explanation;  // if it was asked for
 };

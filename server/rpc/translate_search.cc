@@ -68,6 +68,10 @@ v1::Strategy WriteStrategy(engine::Strategy strategy) {
       return v1::STRATEGY_CODE_SCAN;
     case engine::Strategy::kGraph:
       return v1::STRATEGY_GRAPH;
+    case engine::Strategy::kFilteredScan:  // of queries that messages cannot ask
+    case engine::Strategy::kFilteredGraph:
+    case engine::Strategy::kPostings:
+      break;
   }
   return v1::STRATEGY_UNSPECIFIED;
 }
@@ -76,7 +80,7 @@ void WriteScored(engine::ScoredPassage&& passage, v1::ScoredPassage* out) {
   WritePassage(passage.passage, out->mutable_passage());
   out->set_text(std::move(passage.text));
   out->set_score(passage.score);
-  out->set_distance(passage.distance);
+  out->set_distance(passage.distance.value_or(0));
   if (!passage.vector.empty()) WriteVector(passage.vector, out->mutable_vector());
 }
 
@@ -88,7 +92,7 @@ void WriteHit(engine::SearchHit&& hit, bool group_by_document, v1::SearchHit* ou
   engine::ScoredPassage& best = hit.passages.front();
   WritePassage(best.passage, out->mutable_passage());
   out->set_score(best.score);
-  out->set_distance(best.distance);
+  out->set_distance(best.distance.value_or(0));
   if (!best.vector.empty()) WriteVector(best.vector, out->mutable_vector());
   if (!group_by_document) {
     out->set_text(std::move(best.text));

@@ -33,20 +33,35 @@ index::FilterFieldLookup FieldLookup(const FieldRegistry& fields,
 
 absl::StatusOr<ViewMatches> ViewMatches::Of(const index::IndexView& view,
                                             const index::Filter& filter, const Call& call) {
-  ViewMatches matches(view);
-  matches.sets_.reserve(view.segments().size());
+  std::vector<index::SlotSet> sets;
+  sets.reserve(view.segments().size());
   for (const index::SegmentView& segment : view.segments()) {
     KITH_ASSIGN_OR_RETURN(index::SlotSet set,
                           index::Evaluate(filter, segment.metadata, segment.visible, call));
     if (!segment.deleted.empty() && !set.empty()) set = set.AndNot(segment.deleted);
-    matches.rows_ += set.count();
-    matches.sets_.push_back(std::move(set));
+    sets.push_back(std::move(set));
   }
-  // Their places do not change any more, nor when the vector is moved.
-  for (const index::SlotSet& set : matches.sets_) {
-    matches.allow_.push_back(set.empty() ? nullptr : &set);
+  return ViewMatches(view, std::move(sets));
+}
+
+ViewMatches::ViewMatches(const index::IndexView& view, std::vector<index::SlotSet> sets)
+    : view_(view), sets_(std::move(sets)) {
+  // The sets' places do not change any more, nor when the vector is moved.
+  for (const index::SlotSet& set : sets_) {
+    rows_ += set.count();
+    allow_.push_back(set.empty() ? nullptr : &set);
   }
-  return matches;
+}
+
+ViewMatches ViewMatches::And(const ViewMatches& other) const {
+  std::vector<index::SlotSet> both;
+  both.reserve(sets_.size());
+  for (size_t i = 0; i < sets_.size(); ++i) {
+    std::vector<uint64_t> words(sets_[i].words().begin(), sets_[i].words().end());
+    for (size_t w = 0; w < words.size(); ++w) words[w] &= other.sets_[i].words()[w];
+    both.emplace_back(sets_[i].size(), std::move(words));
+  }
+  return {view_, std::move(both)};
 }
 
 uint64_t ViewMatches::CountDocuments() const {

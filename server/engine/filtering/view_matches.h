@@ -40,6 +40,9 @@ class ViewMatches {
 
   // One a segment of the view, in their order.
   std::span<const index::SlotSet> sets() const { return sets_; }
+  // What is in both. REQUIRES: `other` is of the same view.
+  ViewMatches And(const ViewMatches& other) const;
+
   // The same, as SearchParams::allow takes them; null for a segment without any row of it.
   std::span<const index::SlotSet* const> allow() const { return allow_; }
 
@@ -53,7 +56,7 @@ class ViewMatches {
   std::vector<uint64_t> FirstOrdinals() const;
 
  private:
-  explicit ViewMatches(const index::IndexView& view) : view_(view) {}
+  ViewMatches(const index::IndexView& view, std::vector<index::SlotSet> sets);
 
   index::IndexView view_;
   std::vector<index::SlotSet> sets_;

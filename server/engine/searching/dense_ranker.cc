@@ -17,9 +17,20 @@ std::string Describe(const DenseTuning& tuning, const index::SearchResult& resul
                                       "samples showed",
                                       tuning.target_recall, tuning.ef_boost)
                                 : fmt::format("target_recall {}", tuning.target_recall);
-  return fmt::format("{}: {} segments scanned, {} graphs walked{}", asked, result.segments_scanned,
-                     result.segments_walked,
-                     queries > 1 ? fmt::format(", for {} vectors", queries) : "");
+  return fmt::format(
+      "{}: {} segments scanned ({} of them the filter's rows alone), {} graphs walked ({} of them "
+      "within the filter){}",
+      asked, result.segments_scanned, result.segments_filter_scanned, result.segments_walked,
+      result.segments_filter_walked, queries > 1 ? fmt::format(", for {} vectors", queries) : "");
+}
+
+// The most that was needed for any segment.
+Strategy StrategyOf(const index::SearchResult& result, bool exact) {
+  if (exact) return Strategy::kExactScan;
+  if (result.segments_filter_walked > 0) return Strategy::kFilteredGraph;
+  if (result.segments_walked > 0) return Strategy::kGraph;
+  if (result.segments_filter_scanned > 0) return Strategy::kFilteredScan;
+  return Strategy::kCodeScan;
 }
 
 }  // namespace
@@ -43,12 +54,11 @@ absl::StatusOr<std::vector<Candidate>> DenseRanker::Best(const Scope& scope, uin
                                        .ef = tuning_.ef,
                                        .ef_boost = tuning_.ef_boost,
                                        .group_by_document = documents,
-                                       .exclude = scope.exclude},
+                                       .exclude = scope.exclude,
+                                       .allow = scope.allow},
                                       context_.call, scratch, context_.spread));
   SearchAnswer& answer = *context_.answer;
-  answer.strategy = tuning_.exact                ? Strategy::kExactScan
-                    : result.segments_walked > 0 ? Strategy::kGraph
-                                                 : Strategy::kCodeScan;
+  answer.strategy = StrategyOf(result, tuning_.exact);
   const uint64_t codes = tuning_.exact ? 0 : result.rows_scanned;
   const uint64_t exact = tuning_.exact ? result.rows_scanned : result.rows_rescored;
   answer.code_distances += codes;

@@ -90,7 +90,11 @@ absl::StatusOr<SearchHit> Fetcher::Fetch(const SearchSelector& select, const Fou
     ScoredPassage& scored = hit.passages.emplace_back();
     scored.passage = ReadPassage(found.passage(i));
     scored.score = found.passages[i].hit.score;
-    scored.distance = index::Distance(view_.index.options().metric, scored.score);
+    scored.document_id = hit.document_id;
+    scored.parts = found.passages[i].parts;
+    if (distances_) {
+      scored.distance = index::Distance(view_.index.options().metric, scored.score);
+    }
     if (select.vectors) scored.vector = std::move(vectors[i]);
     if (!select.text || record.text_id() == 0) continue;
     if (scored.passage.begin > scored.passage.end ||

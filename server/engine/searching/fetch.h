@@ -33,10 +33,11 @@ struct Found {
 
 class Fetcher {
  public:
-  // `reader` reads the View's snapshot. All outlive the fetcher.
+  // `reader` reads the View's snapshot. All outlive the fetcher. `distances`: whether scores are
+  // those of the metric, which distances can be made of.
   Fetcher(const View& view, const storage::Reader& reader, HitCache* cache,
-          const ShardIdentity& shard)
-      : view_(view), reader_(reader), cache_(cache), shard_(shard) {}
+          const ShardIdentity& shard, bool distances)
+      : view_(view), reader_(reader), cache_(cache), shard_(shard), distances_(distances) {}
 
   // The documents of the hits, one each: from the cache, and the rest from two batches of reads.
   absl::StatusOr<std::vector<Found>> FindDocuments(std::span<const Candidate> hits) const;
@@ -55,6 +56,7 @@ class Fetcher {
   const storage::Reader& reader_;
   HitCache* const cache_;
   const ShardIdentity& shard_;
+  const bool distances_;
 };
 
 }  // namespace kith::engine

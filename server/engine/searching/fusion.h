@@ -22,7 +22,7 @@
 
 namespace kith::engine {
 
-// How parts are fused when the request does not say. docs/quality.md has the measurement.
+// How parts are fused when the request does not say. docs/performance.md has the measurement.
 Fusion DefaultFusion(std::span<const HybridQuery::Part> parts);
 
 // INVALID_ARGUMENT (LIMIT_OUT_OF_RANGE) unless k and all weights are in range and there is a weight
@@ -42,9 +42,11 @@ class FusionPool {
   // Ordinals of the candidates that the part did not find, ascending.
   std::vector<uint64_t> Missing(size_t part) const;
 
-  // What the part says of them, in the order of Missing(part); nullopt: it cannot find the row
-  // (it has none of the words, say). Filled-in rows are ranked among those that were found.
-  void Fill(size_t part, std::span<const std::optional<float>> scores);
+  // What the part says of them, in the order of Missing(part); nullopt: the row does not match (it
+  // has none of the words, say). Filled-in rows are ranked among those that were found. `floor`:
+  // which no row that matches scores less than; where some do not match, it is the worst score.
+  void Fill(size_t part, std::span<const std::optional<float>> scores,
+            std::optional<float> floor = std::nullopt);
 
   // All candidates of all parts, best first. A hit's contributions are rounded so that they add up
   // to its score exactly, in float32 and in any order.
@@ -59,8 +61,9 @@ class FusionPool {
 
   void Rank(size_t part);
 
-  std::vector<FusedHit> hits_;          // ascending by ordinal
-  std::vector<std::vector<Row>> rows_;  // [part], best first once ranked
+  std::vector<FusedHit> hits_;                // ascending by ordinal
+  std::vector<std::optional<float>> floors_;  // [part]
+  std::vector<std::vector<Row>> rows_;        // [part], best first once ranked
 };
 
 }  // namespace kith::engine

@@ -23,6 +23,8 @@ class LeafCollector {
     leaves_.push_back({field_, &query, {query.values, {}}});
   }
   void operator()(const DocumentQuery& query) { leaves_.push_back({field_, &query}); }
+  void operator()(const LexicalQuery& query) { leaves_.push_back({field_, &query}); }
+  void operator()(const HybridQuery& query) { AddEach(query.parts, "query.hybrid.parts"); }
   void operator()(const RecommendQuery& query) {
     AddEach(query.positive, "query.recommend.positive");
     AddEach(query.negative, "query.recommend.negative");
@@ -52,8 +54,8 @@ std::vector<Leaf> LeavesOf(const Query& query) {
 }
 
 absl::Status ValidateLeaf(const Leaf& leaf, const VectorSpace& space, const Limits& limits) {
-  if (const TextQuery* text = leaf.text()) {
-    return InField(ValidateText(text->text, limits), leaf.field);
+  if (leaf.text() != nullptr || leaf.lexical() != nullptr) {
+    return InField(ValidateText(leaf.given_text(), limits), leaf.field);
   }
   if (const DocumentQuery* document = leaf.document()) {
     return InField(ValidateDocumentId(document->id, limits), leaf.field);

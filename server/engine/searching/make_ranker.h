@@ -14,11 +14,16 @@
 
 namespace kith::engine {
 
-// `vectors`: of each leaf of the query, in their order. The context outlives the ranker; nothing
-// else has to.
-absl::StatusOr<std::unique_ptr<Ranker>> MakeRanker(const RankContext& context, const Query& query,
-                                                   std::span<const QueryVectors* const> vectors,
-                                                   const DenseTuning& tuning);
+// `vectors`: of each of the query's leaves, in their order. The context outlives the ranker;
+// nothing else has to.
+absl::StatusOr<std::unique_ptr<Ranker>> MakeHybridRanker(
+    const RankContext& context, const HybridQuery& query, std::span<const Leaf> leaves,
+    std::span<const QueryVectors* const> vectors, const DenseTuning& tuning);
+
+// REQUIRES: the query is not hybrid.
+absl::StatusOr<std::unique_ptr<RowRanker>> MakeRowRanker(
+    const RankContext& context, const Query& query, std::span<const Leaf> leaves,
+    std::span<const QueryVectors* const> vectors, const DenseTuning& tuning);
 
 }  // namespace kith::engine
 

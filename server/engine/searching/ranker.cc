@@ -9,8 +9,8 @@
 
 namespace kith::engine {
 
-absl::StatusOr<std::vector<Candidate>> RowRanker::BestOf(uint64_t first_ordinal,
-                                                         uint32_t passages, size_t count) {
+absl::StatusOr<std::vector<Candidate>> RowRanker::BestOf(uint64_t first_ordinal, uint32_t passages,
+                                                         size_t count) {
   const std::vector<uint64_t> ordinals = OrdinalsFrom(first_ordinal, passages);
   KITH_ASSIGN_OR_RETURN(const auto scores, Scores(ordinals));
   std::vector<Candidate> all;

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "index/index_view.h"
 #include "index/search.h"
+#include "index/slot_set.h"
 #include "index/spread.h"
 #include "kith/base/call.h"
 #include "server/engine/query.h"
@@ -27,7 +28,9 @@ namespace kith::engine {
 
 // Which rows may be answered with.
 struct Scope {
-  std::vector<index::OrdinalRange> exclude;
+  // What a filter lets through, as index::SearchParams::allow has it.
+  std::span<const index::SlotSet* const> allow = {};
+  std::vector<index::OrdinalRange> exclude = {};
 };
 
 // What rankers of one search share: what they look at, and where they say what it cost.
@@ -64,6 +67,9 @@ class RowRanker : public Ranker {
  public:
   absl::StatusOr<std::vector<Candidate>> BestOf(uint64_t first_ordinal, uint32_t passages,
                                                 size_t count) override;
+
+  // Which no score of a row that matches is less than, if there is such a number.
+  virtual std::optional<float> floor() const { return std::nullopt; }
 
   // What Best says of these rows, in the order given; nullopt: the row does not match, or the View
   // does not show it.

@@ -14,6 +14,7 @@
 #include "server/engine/committer.h"
 #include "server/engine/hit_cache.h"
 #include "server/engine/search.h"
+#include "server/engine/searching/filter_evaluator.h"
 #include "server/engine/searching/leaves.h"
 #include "server/engine/searching/stage_clock.h"
 #include "server/engine/view.h"
@@ -28,6 +29,7 @@ struct SearchContext {
   const storage::Reader& reader;
   HitCache* cache;
   const ShardIdentity& shard;
+  FilterEvaluator* filters;         // of the View
   double boost = 1;                 // how wide walks for a target recall are (RecallSampler)
   index::Spread* spread = nullptr;  // for the parts of one that is long; may be null
   const Call& call;

@@ -55,7 +55,7 @@ void SearchTask::Start() {
   size_t text_bytes = 0;
   for (const State& state : states_) {
     for (const Leaf& leaf : state.leaves) {
-      if (const TextQuery* text = leaf.text()) text_bytes += text->text.size();
+      text_bytes += leaf.given_text().size();
     }
   }
   if (text_bytes <= kInlineTextBytes) return Encode();
@@ -80,8 +80,17 @@ absl::Status SearchTask::Validate() {
     states_[i].leaves = LeavesOf(requests_[i].query);
     for (const Leaf& leaf : states_[i].leaves) {
       KITH_RETURN_IF_ERROR(At(i, ValidateLeaf(leaf, context_.space, services_->limits)));
-      if (leaf.text() == nullptr) continue;
-      KITH_RETURN_IF_ERROR(At(i, InField(RequireEncoder(context_).status(), leaf.field)));
+      if (leaf.text() != nullptr) {
+        KITH_RETURN_IF_ERROR(At(i, InField(RequireEncoder(context_).status(), leaf.field)));
+      }
+      if (leaf.lexical() != nullptr && context_.rows->analyser() == nullptr) {
+        return At(i,
+                  InvalidArgument(reason::kFieldNotIndexed,
+                                  "{}: the words of this collection's texts are not indexed: its "
+                                  "schema has text_index off",
+                                  leaf.field)
+                      .Field(leaf.field));
+      }
     }
   }
   return absl::OkStatus();
@@ -91,7 +100,10 @@ void SearchTask::Encode() {
   std::vector<EncodeQueue::Sequence> sequences;
   uint64_t tokens = 0;
   for (size_t i = 0; i < requests_.size(); ++i) {
-    for (const Leaf& leaf : states_[i].leaves) {
+    for (Leaf& leaf : states_[i].leaves) {
+      if (leaf.lexical() != nullptr) {
+        leaf.words = context_.rows->analyser()->Analyse(leaf.lexical()->text);
+      }
       if (leaf.text() == nullptr) continue;
       const encoder::Encoder& encoder = **context_.encoder;
       encoder::EncodedInput input = encoder.Prepare(leaf.text()->text, encoder::Role::kQuery);
@@ -183,7 +195,8 @@ void SearchTask::Sample(const SearchRequest& request, const SearchAnswer& answer
   const bool plain = std::holds_alternative<TextQuery>(request.query) ||
                      std::holds_alternative<VectorQuery>(request.query);
   if (!plain || answer.strategy != Strategy::kGraph || request.ef || request.diversify ||
-      request.group_by.kind != GroupBy::Kind::kPassage || !shard_->sampler().Wants()) {
+      request.group_by.kind != GroupBy::Kind::kPassage || request.filter ||
+      !shard_->sampler().Wants()) {
     return;
   }
   shard_->sampler().Take({leaves.front().vectors.values,
@@ -193,8 +206,9 @@ void SearchTask::Sample(const SearchRequest& request, const SearchAnswer& answer
 
 absl::StatusOr<std::vector<SearchAnswer>> SearchTask::Run(const View& view,
                                                           const storage::Reader& reader) const {
+  FilterEvaluator filters(view, context_.options.unindexed_fields, *call_);
   const SearchContext context = {
-      view,    reader, &services_->hits, shard_->identity(), shard_->sampler().boost(),
+      view,    reader, &services_->hits, shard_->identity(), &filters, shard_->sampler().boost(),
       nullptr, *call_};
   std::vector<SearchAnswer> answers;
   for (size_t i = 0; i < requests_.size(); ++i) {
@@ -209,10 +223,12 @@ absl::StatusOr<std::vector<SearchAnswer>> SearchTask::RunWide(const View& view,
   ExecutorSpread spread(&services_->reads);
   const bool is_long =
       requests_.size() == 1 && EstimateNanoseconds(view, requests_[0], states_[0].leaves) >= kLong;
+  FilterEvaluator filters(view, context_.options.unindexed_fields, *call_);
   const SearchContext context = {view,
                                  reader,
                                  &services_->hits,
                                  shard_->identity(),
+                                 &filters,
                                  shard_->sampler().boost(),
                                  is_long ? &spread : nullptr,
                                  *call_};

@@ -1,7 +1,7 @@
 // SearchTask: one call of Collection::Search on its way through the engine's threads:
 //
-//   validate --> encode the texts --> wait for the View that is asked for --> search and fetch -->
-//   done
+//   validate --> encode the texts --> wait for the View that is asked for -->
+//   search and fetch --> done
 //
 // Each step begins where the one before ended. Searches that are cheaper than a hand-off, and whose
 // texts lie in the cache, run where they arrive; the rest runs on the executor `reads`.

@@ -5,6 +5,7 @@
 
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
+#include "server/engine/searching/fusion.h"
 #include "server/engine/validate.h"
 
 namespace kith::engine {
@@ -41,6 +42,17 @@ absl::Status ValidateSelector(const SearchSelector& select, const Limits& limits
   return absl::OkStatus();
 }
 
+absl::Status ValidateGrouping(const GroupBy& group_by, const Limits& limits) {
+  if (group_by.kind != GroupBy::Kind::kField) return absl::OkStatus();
+  const size_t bytes = group_by.field.size();
+  if (bytes >= 1 && bytes <= limits.metadata_key_bytes) return absl::OkStatus();
+  return InvalidArgument(reason::kInvalidRequest,
+                         "group_by: a field's name of {} bytes given, must be from 1 to {}", bytes,
+                         limits.metadata_key_bytes)
+      .Field("group_by")
+      .With("limit", limits.metadata_key_bytes);
+}
+
 // Comparisons are written so that NaN is refused, too.
 absl::Status ValidateShape(const SearchRequest& request) {
   if (request.score_min && !std::isfinite(*request.score_min)) {
@@ -66,7 +78,34 @@ absl::Status ValidateShape(const SearchRequest& request) {
   return absl::OkStatus();
 }
 
-absl::Status ValidateQuery(const Query& query) {
+absl::Status ValidateHybrid(const HybridQuery& hybrid, const SearchRequest& request) {
+  if (hybrid.parts.empty() || hybrid.parts.size() > kHybridPartsMax) {
+    return OutOfRange("query.hybrid.parts", static_cast<int64_t>(hybrid.parts.size()), "from 1 to",
+                      kHybridPartsMax);
+  }
+  if (hybrid.fusion) {
+    KITH_RETURN_IF_ERROR(
+        InField(ValidateFusion(*hybrid.fusion, hybrid.parts.size()), "query.hybrid.fusion"));
+  }
+  if (hybrid.candidates == 0) return absl::OkStatus();
+  const int64_t least =
+      request.diversify ? request.diversify->pool : request.limit + request.offset;
+  if (hybrid.candidates < least) {
+    return OutOfRange("query.hybrid.candidates", hybrid.candidates,
+                      "at least what is asked of them,", least);
+  }
+  if (hybrid.candidates > kHybridCandidatesMax) {
+    return OutOfRange("query.hybrid.candidates", hybrid.candidates, "at most",
+                      kHybridCandidatesMax);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateQuery(const SearchRequest& request) {
+  const Query& query = request.query;
+  if (const auto* hybrid = std::get_if<HybridQuery>(&query)) {
+    return ValidateHybrid(*hybrid, request);
+  }
   const auto* recommend = std::get_if<RecommendQuery>(&query);
   if (recommend == nullptr) return absl::OkStatus();
   if (recommend->positive.empty()) {
@@ -86,12 +125,17 @@ absl::Status ValidateQuery(const Query& query) {
 absl::Status ValidateSearch(const SearchRequest& request, const Limits& limits) {
   KITH_RETURN_IF_ERROR(ValidatePage(request, limits));
   KITH_RETURN_IF_ERROR(ValidateSelector(request.select, limits));
+  KITH_RETURN_IF_ERROR(ValidateGrouping(request.group_by, limits));
   KITH_RETURN_IF_ERROR(ValidateShape(request));
-  KITH_RETURN_IF_ERROR(ValidateQuery(request.query));
+  if (request.filter) {
+    KITH_RETURN_IF_ERROR(InField(index::CheckFilterShape(*request.filter), "filter"));
+  }
+  KITH_RETURN_IF_ERROR(ValidateQuery(request));
   const int tunings = request.exact + request.target_recall.has_value() + request.ef.has_value();
   if (tunings > 1) {
     return InvalidArgument(reason::kInvalidRequest,
-                           "tuning: exact, target_recall and ef exclude each other, {} are given",
+                           "tuning: exact, target_recall and ef exclude each "
+                           "other, {} are given",
                            tunings)
         .Field("tuning");
   }

@@ -195,7 +195,7 @@ void IndexingTest::ExpectLedger(Collection& collection) {
     ASSERT_TRUE(exact.ok()) << exact.status();
     ASSERT_EQ(exact->hits.size(), best.size());
     for (size_t j = 0; j < best.size(); ++j) {
-      EXPECT_NEAR(exact->hits[j].passages[0].distance, std::sqrt(best[j].first), 1e-3);
+      EXPECT_NEAR(*exact->hits[j].passages[0].distance, std::sqrt(best[j].first), 1e-3);
     }
     const auto graph = SearchRepaired(collection, {.query = VectorQuery{query}, .limit = kLimit});
     ASSERT_TRUE(graph.ok()) << graph.status();

@@ -114,6 +114,18 @@ TEST(FusionTest, FilledInRowsAreRankedAmongThoseThatWereFound) {
   EXPECT_EQ(part[4].score, std::nullopt);
 }
 
+TEST(FusionTest, WhatDoesNotMatchIsTheWorstOfTheRange) {
+  const Lists lists = {{{1, 0, 9}, {2, 0, 6}}, {{3, 0, 1}}};
+  FusionPool pool(lists);
+  pool.Fill(0, std::vector<std::optional<float>>{std::nullopt}, 0);
+  const auto hits = std::move(pool).Fuse(WeightedFusion{.weights = {3, 0}});
+  ASSERT_THAT(Ordinals(hits), ElementsAre(1, 2, 3));
+  EXPECT_EQ(hits[0].hit.score, 3);
+  EXPECT_EQ(hits[1].hit.score, 2);
+  EXPECT_EQ(hits[2].hit.score, 0);
+  EXPECT_EQ(hits[2].parts[0].rank, 0u);
+}
+
 TEST(FusionTest, ContributionsAddUpToTheScoreExactlyAndOrderTheHits) {
   const uint32_t seed = std::random_device()();
   SCOPED_TRACE(testing::Message() << "seed " << seed);
