@@ -17,12 +17,13 @@ constexpr size_t kDeepen = 4;
 }  // namespace
 
 absl::Status CheckGroupField(std::string_view field, const index::FilterField& known) {
-  KITH_RETURN_IF_ERROR(index::CheckFieldIndexed(field, known, "group_by"));
+  KITH_RETURN_IF_ERROR(
+      InField(index::CheckFieldIndexed(field, known, "group_field"), "group_field"));
   if (!known.type || *known.type == index::FieldType::kKeyword) return absl::OkStatus();
   return InvalidArgument(reason::kFilterType,
-                         "group_by: field {} holds {}, groups are made of keyword fields",
+                         "group_field: field {} holds {}, groups are made of keyword fields",
                          Quoted(field), index::FieldTypeName(*known.type))
-      .Field("group_by");
+      .Field("group_field");
 }
 
 absl::StatusOr<ViewMatches> FieldGrouper::MatchesOf(index::Filter which) const {

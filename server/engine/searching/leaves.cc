@@ -54,7 +54,10 @@ std::vector<Leaf> LeavesOf(const Query& query) {
 }
 
 absl::Status ValidateLeaf(const Leaf& leaf, const VectorSpace& space, const Limits& limits) {
-  if (leaf.text() != nullptr || leaf.lexical() != nullptr) {
+  if (leaf.lexical() != nullptr) {
+    return InField(InField(ValidateText(leaf.given_text(), limits), "lexical"), leaf.field);
+  }
+  if (leaf.text() != nullptr) {
     return InField(ValidateText(leaf.given_text(), limits), leaf.field);
   }
   if (const DocumentQuery* document = leaf.document()) {

@@ -47,9 +47,9 @@ absl::Status ValidateGrouping(const GroupBy& group_by, const Limits& limits) {
   const size_t bytes = group_by.field.size();
   if (bytes >= 1 && bytes <= limits.metadata_key_bytes) return absl::OkStatus();
   return InvalidArgument(reason::kInvalidRequest,
-                         "group_by: a field's name of {} bytes given, must be from 1 to {}", bytes,
-                         limits.metadata_key_bytes)
-      .Field("group_by")
+                         "group_field: a field's name of {} bytes given, must be from 1 to {}",
+                         bytes, limits.metadata_key_bytes)
+      .Field("group_field")
       .With("limit", limits.metadata_key_bytes);
 }
 
@@ -84,8 +84,9 @@ absl::Status ValidateHybrid(const HybridQuery& hybrid, const SearchRequest& requ
                       kHybridPartsMax);
   }
   if (hybrid.fusion) {
-    KITH_RETURN_IF_ERROR(
-        InField(ValidateFusion(*hybrid.fusion, hybrid.parts.size()), "query.hybrid.fusion"));
+    const bool rrf = std::holds_alternative<RrfFusion>(*hybrid.fusion);
+    KITH_RETURN_IF_ERROR(InField(ValidateFusion(*hybrid.fusion, hybrid.parts.size()),
+                                 rrf ? "query.hybrid.rrf" : "query.hybrid.weighted"));
   }
   if (hybrid.candidates == 0) return absl::OkStatus();
   const int64_t least =
