@@ -9,7 +9,9 @@
 #include "server/rpc/ingest_call.h"
 #include "server/rpc/page_token.h"
 #include "server/rpc/translate_common.h"
+#include "server/rpc/translate_document_filter.h"
 #include "server/rpc/translate_documents.h"
+#include "server/rpc/translate_filter.h"
 #include "server/rpc/unary.h"
 
 namespace kith::rpc {
@@ -26,6 +28,23 @@ absl::Status OnReadView(const Ref& call, Read read) {
                    [call, read = std::move(read)](absl::StatusOr<engine::ReadView> view) {
                      call->Finish(view.ok() ? read(*view, *call) : std::move(view).status());
                    });
+  return absl::OkStatus();
+}
+
+template <typename Ref>
+absl::Status DeleteByFilter(const Ref& call) {
+  KITH_ASSIGN_OR_RETURN(auto matching, ReadDeleteMatching(call->request()));
+  KITH_ASSIGN_OR_RETURN(const auto collection, call->database().Find(call->request().collection()));
+  call->MayTakeLong();
+  collection->DeleteMatching(
+      std::move(matching), call->call(),
+      [call](absl::StatusOr<engine::DeleteMatchingAnswer> answer) {
+        if (!answer.ok()) {
+          return call->Finish(AtWhere(call->request(), std::move(answer).status()));
+        }
+        WriteDeleteMatching(*answer, call->response());
+        call->Finish(absl::OkStatus());
+      });
   return absl::OkStatus();
 }
 
@@ -85,28 +104,15 @@ grpc::ServerUnaryReactor* DocumentService::ListDocuments(Context* context, const
         const auto& request = call->request();
         KITH_ASSIGN_OR_RETURN(const size_t size,
                               PageSize(request.page_size(), call->database().limits().page));
-        KITH_ASSIGN_OR_RETURN(
-            std::string after,
-            ReadPageToken(PageKind::kDocuments, request.collection(), request.page_token()));
-        return OnReadView(call,
-                          [size, after = std::move(after)](const engine::ReadView& view,
-                                                           auto& call) -> absl::Status {
-                            const auto& request = call.request();
-                            const engine::ListRequest list{
-                                .limit = size,
-                                .after = after,
-                                .select = ReadSelector(request.has_select(), request.select(),
-                                                       /*text_by_default=*/false)};
-                            KITH_ASSIGN_OR_RETURN(auto page, view.List(list, *call.call()));
-                            if (page.more) {
-                              call.response()->set_next_page_token(MakePageToken(
-                                  PageKind::kDocuments, request.collection(), page.next));
-                            }
-                            for (auto& document : page.documents) {
-                              WriteDocument(std::move(document), call.response()->add_documents());
-                            }
-                            return absl::OkStatus();
-                          });
+        KITH_ASSIGN_OR_RETURN(engine::ListRequest list, ReadList(request, size));
+        return OnReadView(
+            call,
+            [list = std::move(list)](const engine::ReadView& view, auto& call) -> absl::Status {
+              absl::StatusOr<engine::DocumentPage> page = view.List(list, *call.call());
+              if (!page.ok()) return AtWhere(call.request(), std::move(page).status());
+              WriteList(call.request(), *std::move(page), call.response());
+              return absl::OkStatus();
+            });
       });
 }
 
@@ -115,11 +121,55 @@ grpc::ServerUnaryReactor* DocumentService::CountDocuments(Context* context, cons
   return Unary<v1::CountDocumentsRequest, v1::CountDocumentsResponse>::Run(
       gate_, "DocumentService/CountDocuments", context, request, response,
       [](const auto& call) -> absl::Status {
-        return OnReadView(call, [](const engine::ReadView& view, auto& call) {
-          call.response()->set_count(view.count());
-          SetToken(view.token(), call.response());
-          return absl::OkStatus();
-        });
+        KITH_ASSIGN_OR_RETURN(auto filter, ReadWhere(call->request()));
+        return OnReadView(
+            call,
+            [filter = std::move(filter)](const engine::ReadView& view, auto& call) -> absl::Status {
+              const auto count = view.Count(filter, *call.call());
+              if (!count.ok()) return AtWhere(call.request(), count.status());
+              call.response()->set_count(count->documents);
+              SetToken(view.token(), call.response());
+              return absl::OkStatus();
+            });
+      });
+}
+
+grpc::ServerUnaryReactor* DocumentService::FacetDocuments(Context* context, const Bytes* request,
+                                                          Bytes* response) {
+  return Unary<v1::FacetDocumentsRequest, v1::FacetDocumentsResponse>::Run(
+      gate_, "DocumentService/FacetDocuments", context, request, response,
+      [](const auto& call) -> absl::Status {
+        KITH_ASSIGN_OR_RETURN(engine::FacetRequest facets, ReadFacets(call->request()));
+        return OnReadView(
+            call,
+            [facets = std::move(facets)](const engine::ReadView& view, auto& call) -> absl::Status {
+              auto answer = view.Facets(facets, *call.call());
+              if (!answer.ok()) {
+                return AtWhere(call.request(), std::move(answer).status());
+              }
+              WriteFacets(*std::move(answer), call.response());
+              SetToken(view.token(), call.response());
+              return absl::OkStatus();
+            });
+      });
+}
+
+grpc::ServerUnaryReactor* DocumentService::UpdateMetadata(Context* context, const Bytes* request,
+                                                          Bytes* response) {
+  return Unary<v1::UpdateMetadataRequest, v1::UpdateMetadataResponse>::Run(
+      gate_, "DocumentService/UpdateMetadata", context, request, response,
+      [](const auto& call) -> absl::Status {
+        KITH_ASSIGN_OR_RETURN(auto update,
+                              ReadMetadataUpdate(&call->request(), call->database().limits()));
+        KITH_ASSIGN_OR_RETURN(const auto collection,
+                              call->database().Find(call->request().collection()));
+        collection->UpdateMetadata(std::move(update), call->call(),
+                                   [call](absl::StatusOr<engine::UpdateMetadataAnswer> answer) {
+                                     if (answer.ok())
+                                       WriteMetadataUpdate(*std::move(answer), call->response());
+                                     call->Finish(answer.status());
+                                   });
+        return absl::OkStatus();
       });
 }
 
@@ -128,6 +178,7 @@ grpc::ServerUnaryReactor* DocumentService::DeleteDocuments(Context* context, con
   return Unary<v1::DeleteDocumentsRequest, v1::DeleteDocumentsResponse>::Run(
       gate_, "DocumentService/DeleteDocuments", context, request, response,
       [](const auto& call) -> absl::Status {
+        if (HasWhere(call->request())) return DeleteByFilter(call);
         KITH_ASSIGN_OR_RETURN(auto deletes,
                               ReadDelete(&call->request(), call->database().limits()));
         KITH_ASSIGN_OR_RETURN(const auto collection,

@@ -15,7 +15,9 @@ using DocumentBase = Documents::WithRawCallbackMethod_UpsertDocuments<
     Documents::WithRawCallbackMethod_IngestDocuments<Documents::WithRawCallbackMethod_GetDocuments<
         Documents::WithRawCallbackMethod_ListDocuments<
             Documents::WithRawCallbackMethod_CountDocuments<
-                Documents::WithRawCallbackMethod_DeleteDocuments<Documents::Service>>>>>>;
+                Documents::WithRawCallbackMethod_DeleteDocuments<
+                    Documents::WithRawCallbackMethod_UpdateMetadata<
+                        Documents::WithRawCallbackMethod_FacetDocuments<Documents::Service>>>>>>>>;
 }  // namespace internal
 
 class DocumentService final : public internal::DocumentBase {
@@ -30,6 +32,8 @@ class DocumentService final : public internal::DocumentBase {
   Reactor* GetDocuments(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* ListDocuments(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* CountDocuments(Context* context, const Bytes* request, Bytes* response) override;
+  Reactor* FacetDocuments(Context* context, const Bytes* request, Bytes* response) override;
+  Reactor* UpdateMetadata(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* DeleteDocuments(Context* context, const Bytes* request, Bytes* response) override;
 
  private:

@@ -42,7 +42,7 @@ grpc::ServerUnaryReactor* SearchService::Search(Context* context, const Bytes* r
         KITH_ASSIGN_OR_RETURN(auto at_least,
                               ReadAtLeast(request.has_at_least(), request.at_least()));
         KITH_ASSIGN_OR_RETURN(const auto collection, call->database().Find(request.collection()));
-        const bool grouped = searches[0].group_by.kind == engine::GroupBy::Kind::kDocument;
+        const bool grouped = searches[0].group_by.kind != engine::GroupBy::Kind::kPassage;
         collection->Search(std::move(searches), std::move(at_least), call->call(),
                            [call, grouped](Answers answers) {
                              if (answers.ok()) {
@@ -79,7 +79,7 @@ grpc::ServerUnaryReactor* SearchService::BatchSearch(Context* context, const Byt
         KITH_ASSIGN_OR_RETURN(const auto collection, call->database().Find(request.collection()));
         std::vector<bool> grouped;
         for (const auto& search : searches) {
-          grouped.push_back(search.group_by.kind == engine::GroupBy::Kind::kDocument);
+          grouped.push_back(search.group_by.kind != engine::GroupBy::Kind::kPassage);
         }
         collection->Search(std::move(searches), std::move(at_least), call->call(),
                            [call, grouped = std::move(grouped)](Answers answers) {

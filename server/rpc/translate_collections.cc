@@ -47,6 +47,21 @@ absl::StatusOr<engine::SplitterOptions> ReadSplitterOf(const v1::Collection& in)
   return splitter;
 }
 
+// What is absent is as by default. Which languages there are is the engine's to say.
+engine::TextIndexSettings ReadTextIndex(const v1::TextIndexOptions& in) {
+  engine::TextIndexSettings out;
+  if (in.has_enabled()) out.enabled = in.enabled();
+  if (!in.language().empty()) out.language = in.language();
+  out.remove_stop_words = in.remove_stop_words();
+  return out;
+}
+
+void WriteTextIndex(const engine::TextIndexSettings& settings, v1::TextIndexOptions* out) {
+  out->set_enabled(settings.enabled);
+  out->set_language(settings.language);
+  out->set_remove_stop_words(settings.remove_stop_words);
+}
+
 absl::StatusOr<engine::Durability> ReadDurabilityOf(const v1::Collection& in) {
   KITH_ASSIGN_OR_RETURN(
       const auto durability,
@@ -118,6 +133,9 @@ absl::StatusOr<engine::CollectionSpec> ReadCollection(const v1::CreateCollection
   }
   KITH_ASSIGN_OR_RETURN(out.options.splitter, ReadSplitterOf(in));
   KITH_ASSIGN_OR_RETURN(out.options.default_durability, ReadDurabilityOf(in));
+  out.options.text_index = ReadTextIndex(in.options().text_index());
+  out.options.unindexed_fields = {in.options().unindexed_fields().begin(),
+                                  in.options().unindexed_fields().end()};
   out.expected_passages = request.expected_passage_count();
   return out;
 }
@@ -191,6 +209,10 @@ void WriteCollection(const engine::CollectionInfo& info, v1::Collection* out) {
   WriteIndexOptions(info.space.index, space->mutable_index());
   WriteSplitter(info.options.splitter, out->mutable_options()->mutable_splitter());
   out->mutable_options()->set_default_durability(WriteDurability(info.options.default_durability));
+  WriteTextIndex(info.options.text_index, out->mutable_options()->mutable_text_index());
+  for (const std::string& field : info.options.unindexed_fields) {
+    out->mutable_options()->add_unindexed_fields(field);
+  }
   out->set_etag(info.etag);
   WriteTimestamp(info.create_time, out->mutable_create_time());
   WriteTimestamp(info.update_time, out->mutable_update_time());

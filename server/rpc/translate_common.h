@@ -45,7 +45,8 @@ absl::StatusOr<engine::Timestamp> ReadTimestamp(const google::protobuf::Timestam
 void WriteTimestamp(engine::Timestamp time, google::protobuf::Timestamp* out);
 
 using MetadataMap = google::protobuf::Map<std::string, v1::Value>;
-absl::StatusOr<engine::Metadata> ReadMetadata(MetadataMap* in);
+// `field`: what the map is called, for errors.
+absl::StatusOr<engine::Metadata> ReadMetadata(MetadataMap* in, std::string_view field = "metadata");
 void WriteMetadata(engine::Metadata&& metadata, MetadataMap* out);
 
 // Absent is no token. INVALID_COMMIT_TOKEN unless it is one that a write can have returned.

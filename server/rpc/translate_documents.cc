@@ -1,5 +1,6 @@
 #include "server/rpc/translate_documents.h"
 
+#include <iterator>
 #include <utility>
 
 #include "kith/base/error.h"
@@ -30,6 +31,30 @@ absl::StatusOr<engine::DocumentInput> ReadDocument(v1::DocumentInput* in,
   return out;
 }
 
+absl::StatusOr<engine::MetadataChange> ReadChange(v1::MetadataUpdate* in) {
+  engine::MetadataChange out{.id = std::move(*in->mutable_id())};
+  absl::StatusOr<engine::Metadata> set = ReadMetadata(in->mutable_set(), "set");
+  if (!set.ok()) return std::move(set).status();
+  out.set = *std::move(set);
+  out.remove.assign(std::make_move_iterator(in->mutable_remove()->begin()),
+                    std::make_move_iterator(in->mutable_remove()->end()));
+  switch (static_cast<int>(in->mode())) {
+    case v1::METADATA_UPDATE_MODE_UNSPECIFIED:
+    case v1::METADATA_UPDATE_MODE_MERGE:
+      break;
+    case v1::METADATA_UPDATE_MODE_REPLACE:
+      out.replace = true;
+      break;
+    default:
+      return InvalidArgument(reason::kInvalidRequest,
+                             "mode: {} is no value of MetadataUpdateMode that this server knows",
+                             static_cast<int>(in->mode()))
+          .Field("mode");
+  }
+  out.if_match = std::move(*in->mutable_if_match());
+  return out;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<engine::DocumentInput>> ReadDocuments(
@@ -57,8 +82,31 @@ absl::StatusOr<engine::UpsertRequest> ReadUpsert(v1::UpsertDocumentsRequest* in,
   return out;
 }
 
+absl::StatusOr<engine::UpdateMetadataRequest> ReadMetadataUpdate(v1::UpdateMetadataRequest* in,
+                                                                 const engine::Limits& limits) {
+  engine::UpdateMetadataRequest out;
+  KITH_ASSIGN_OR_RETURN(out.durability, ReadDurability(in->durability(), "durability"));
+  KITH_RETURN_IF_ERROR(
+      CheckCount(static_cast<size_t>(in->updates_size()), limits.batch_documents, "updates"));
+  out.updates.reserve(static_cast<size_t>(in->updates_size()));
+  for (v1::MetadataUpdate& item : *in->mutable_updates()) {
+    absl::StatusOr<engine::MetadataChange> change = ReadChange(&item);
+    if (!change.ok()) {
+      return InField(std::move(change).status(), fmt::format("updates[{}]", out.updates.size()));
+    }
+    out.updates.push_back(*std::move(change));
+  }
+  out.request_id = std::move(*in->mutable_request_id());
+  return out;
+}
+
 absl::StatusOr<engine::DeleteRequest> ReadDelete(v1::DeleteDocumentsRequest* in,
                                                  const engine::Limits& limits) {
+  if (in->dry_run()) {
+    return InvalidArgument(reason::kInvalidRequest,
+                           "dry_run is for deleting by a filter, and none is given")
+        .Field("dry_run");
+  }
   engine::DeleteRequest out;
   KITH_ASSIGN_OR_RETURN(out.durability, ReadDurability(in->durability(), "durability"));
   KITH_RETURN_IF_ERROR(
@@ -95,6 +143,18 @@ void WriteUpsert(engine::UpsertAnswer&& answer, v1::UpsertDocumentsResponse* out
   SetToken(answer.token, out);
   out->set_durability(WriteDurability(answer.durability));
   out->set_encoded_token_count(answer.encoded_tokens);
+}
+
+void WriteMetadataUpdate(engine::UpdateMetadataAnswer&& answer, v1::UpdateMetadataResponse* out) {
+  out->mutable_results()->Reserve(static_cast<int>(answer.results.size()));
+  for (engine::UpdateMetadataResult& result : answer.results) {
+    v1::MetadataUpdateResult* item = out->add_results();
+    item->set_id(std::move(result.id));
+    item->set_etag(std::move(result.etag));
+  }
+  out->set_missing_count(answer.missing);
+  SetToken(answer.token, out);
+  out->set_durability(WriteDurability(answer.durability));
 }
 
 void WriteDelete(const engine::DeleteAnswer& answer, v1::DeleteDocumentsResponse* out) {

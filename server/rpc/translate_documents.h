@@ -21,6 +21,9 @@ absl::StatusOr<std::vector<engine::DocumentInput>> ReadDocuments(
 
 absl::StatusOr<engine::UpsertRequest> ReadUpsert(v1::UpsertDocumentsRequest* in,
                                                  const engine::Limits& limits);
+// 1 to limits.batch_documents; errors name "updates[i]".
+absl::StatusOr<engine::UpdateMetadataRequest> ReadMetadataUpdate(v1::UpdateMetadataRequest* in,
+                                                                 const engine::Limits& limits);
 absl::StatusOr<engine::DeleteRequest> ReadDelete(v1::DeleteDocumentsRequest* in,
                                                  const engine::Limits& limits);
 
@@ -31,6 +34,7 @@ engine::DocumentSelector ReadSelector(bool present, const v1::DocumentSelector& 
 void WriteUpsertResults(std::vector<engine::UpsertResult>&& results,
                         google::protobuf::RepeatedPtrField<v1::UpsertResult>* out);
 void WriteUpsert(engine::UpsertAnswer&& answer, v1::UpsertDocumentsResponse* out);
+void WriteMetadataUpdate(engine::UpdateMetadataAnswer&& answer, v1::UpdateMetadataResponse* out);
 void WriteDelete(const engine::DeleteAnswer& answer, v1::DeleteDocumentsResponse* out);
 void WriteDocument(engine::Document&& document, v1::Document* out);
 

@@ -85,12 +85,12 @@ void WriteTimestamp(engine::Timestamp time, google::protobuf::Timestamp* out) {
   out->set_nanos(static_cast<int32_t>(micros * 1000));
 }
 
-absl::StatusOr<engine::Metadata> ReadMetadata(MetadataMap* in) {
+absl::StatusOr<engine::Metadata> ReadMetadata(MetadataMap* in, std::string_view field) {
   engine::Metadata out;
   for (auto& [key, value] : *in) {
     absl::StatusOr<engine::MetadataValue> read = ReadValue(&value);
     if (!read.ok())
-      return InField(std::move(read).status(), fmt::format("metadata[{}]", Quoted(key)));
+      return InField(std::move(read).status(), fmt::format("{}[{}]", field, Quoted(key)));
     out.emplace(key, *std::move(read));
   }
   return out;

@@ -1,31 +1,17 @@
 #include "server/rpc/translate_search.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/rpc/translate_common.h"
+#include "server/rpc/translate_filter.h"
+#include "server/rpc/translate_query.h"
 
 namespace kith::rpc {
 namespace {
-
-absl::StatusOr<engine::Query> ReadQuery(v1::Query* in, const engine::Limits& limits) {
-  switch (in->query_case()) {
-    case v1::Query::kText:
-      return engine::Query(engine::TextQuery{std::move(*in->mutable_text())});
-    case v1::Query::kVector: {
-      absl::StatusOr<std::vector<float>> values = ReadVector(in->vector(), limits);
-      if (!values.ok()) return InField(std::move(values).status(), "query.vector");
-      return engine::Query(engine::VectorQuery{*std::move(values)});
-    }
-    case v1::Query::kDocumentId:
-      return engine::Query(engine::DocumentQuery{std::move(*in->mutable_document_id())});
-    case v1::Query::QUERY_NOT_SET:
-      break;
-  }
-  return InvalidArgument(reason::kInvalidRequest, "query: give one of text, vector and document_id")
-      .Field("query");
-}
 
 absl::Status LimitError(std::string_view field, int64_t given, int64_t least, uint64_t most) {
   return InvalidArgument(reason::kLimitOutOfRange, "{} is {}: it must be {} to {}", field, given,
@@ -60,6 +46,52 @@ absl::Status ReadRange(const v1::SearchRequest& in, const engine::Limits& limits
   return absl::OkStatus();
 }
 
+absl::StatusOr<engine::GroupBy> ReadGroupBy(v1::SearchRequest* in) {
+  using Kind = engine::GroupBy::Kind;
+  engine::GroupBy out;
+  switch (static_cast<int>(in->group_by())) {
+    case v1::GROUP_BY_UNSPECIFIED:
+    case v1::GROUP_BY_PASSAGE:
+      break;
+    case v1::GROUP_BY_DOCUMENT:
+      out.kind = Kind::kDocument;
+      break;
+    case v1::GROUP_BY_FIELD:
+      out.kind = Kind::kField;
+      break;
+    default:
+      return InvalidArgument(reason::kInvalidRequest,
+                             "group_by: {} is no value of GroupBy that this server knows",
+                             static_cast<int>(in->group_by()))
+          .Field("group_by");
+  }
+  if (in->group_field().empty() != (out.kind != Kind::kField)) {
+    return InvalidArgument(
+               reason::kInvalidRequest,
+               "group_field: {} given; GROUP_BY_FIELD needs one, and nothing else takes "
+               "one",
+               Quoted(in->group_field()))
+        .Field("group_field");
+  }
+  out.field = std::move(*in->mutable_group_field());
+  return out;
+}
+
+void ReadSelect(v1::SearchSelector* in, engine::SearchSelector* out) {
+  out->text = in->text();
+  out->metadata = in->metadata() || !in->fields().empty();
+  out->vectors = in->vectors();
+  out->fields.assign(std::make_move_iterator(in->mutable_fields()->begin()),
+                     std::make_move_iterator(in->mutable_fields()->end()));
+}
+
+engine::Diversify ReadDiversify(const v1::Diversify& in, int64_t hits) {
+  engine::Diversify out;
+  if (in.has_lambda()) out.lambda = in.lambda();
+  out.pool = in.pool() == 0 ? std::max(out.pool, hits) : in.pool();
+  return out;
+}
+
 v1::Strategy WriteStrategy(engine::Strategy strategy) {
   switch (strategy) {
     case engine::Strategy::kExactScan:
@@ -68,33 +100,68 @@ v1::Strategy WriteStrategy(engine::Strategy strategy) {
       return v1::STRATEGY_CODE_SCAN;
     case engine::Strategy::kGraph:
       return v1::STRATEGY_GRAPH;
-    case engine::Strategy::kFilteredScan:  // of queries that messages cannot ask
     case engine::Strategy::kFilteredGraph:
+      return v1::STRATEGY_FILTERED_GRAPH;
+    case engine::Strategy::kFilteredScan:
+      return v1::STRATEGY_FILTERED_SCAN;
     case engine::Strategy::kPostings:
-      break;
+      return v1::STRATEGY_POSTINGS;
   }
   return v1::STRATEGY_UNSPECIFIED;
+}
+
+template <typename Message>
+void WriteParts(const std::vector<engine::PartScore>& parts, Message* out) {
+  for (const engine::PartScore& part : parts) {
+    v1::PartScore* item = out->add_parts();
+    item->set_rank(part.rank);
+    if (part.score) item->set_score(*part.score);
+    item->set_normalised_score(part.normalised);
+    item->set_contribution(part.contribution);
+    item->set_filled_in(part.filled_in);
+  }
 }
 
 void WriteScored(engine::ScoredPassage&& passage, v1::ScoredPassage* out) {
   WritePassage(passage.passage, out->mutable_passage());
   out->set_text(std::move(passage.text));
   out->set_score(passage.score);
-  out->set_distance(passage.distance.value_or(0));
+  if (passage.distance) out->set_distance(*passage.distance);
   if (!passage.vector.empty()) WriteVector(passage.vector, out->mutable_vector());
+  out->set_document_id(std::move(passage.document_id));
+  WriteParts(passage.parts, out);
 }
 
-void WriteHit(engine::SearchHit&& hit, bool group_by_document, v1::SearchHit* out) {
+double Microseconds(int64_t nanoseconds) { return 1e-3 * static_cast<double>(nanoseconds); }
+
+void WriteExplanation(engine::Explanation&& explanation, v1::SearchExplanation* out) {
+  for (engine::Explanation::Stage& stage : explanation.stages) {
+    v1::SearchStage* item = out->add_stages();
+    item->set_name(std::move(stage.name));
+    item->set_detail(std::move(stage.detail));
+    item->set_microseconds(Microseconds(stage.nanoseconds));
+    for (auto& [name, count] : stage.counts) {
+      v1::StageCount* counted = item->add_counts();
+      counted->set_name(std::move(name));
+      counted->set_count(count);
+    }
+  }
+  out->set_total_microseconds(Microseconds(explanation.nanoseconds));
+}
+
+void WriteHit(engine::SearchHit&& hit, bool grouped, v1::SearchHit* out) {
   out->set_document_id(std::move(hit.document_id));
   out->set_etag(std::move(hit.etag));
   WriteMetadata(std::move(hit.metadata), out->mutable_metadata());
+  out->set_group_value(std::move(hit.group));
   if (hit.passages.empty()) return;
   engine::ScoredPassage& best = hit.passages.front();
   WritePassage(best.passage, out->mutable_passage());
   out->set_score(best.score);
-  out->set_distance(best.distance.value_or(0));
+  if (best.distance) out->set_distance(*best.distance);
+  WriteParts(best.parts, out);
   if (!best.vector.empty()) WriteVector(best.vector, out->mutable_vector());
-  if (!group_by_document) {
+  if (!grouped) {
     out->set_text(std::move(best.text));
     return;
   }
@@ -129,22 +196,12 @@ absl::StatusOr<engine::SearchRequest> ReadSearch(v1::SearchRequest* in,
   engine::SearchRequest out;
   KITH_RETURN_IF_ERROR(ReadRange(*in, limits, &out));
   KITH_ASSIGN_OR_RETURN(out.truncation, ReadTruncation(in->truncation(), "truncation"));
-  switch (static_cast<int>(in->group_by())) {
-    case v1::GROUP_BY_UNSPECIFIED:
-    case v1::GROUP_BY_PASSAGE:
-      break;
-    case v1::GROUP_BY_DOCUMENT:
-      out.group_by.kind = engine::GroupBy::Kind::kDocument;
-      break;
-    default:
-      return InvalidArgument(reason::kInvalidRequest,
-                             "group_by: {} is no value of GroupBy that this server knows",
-                             static_cast<int>(in->group_by()))
-          .Field("group_by");
-  }
-  if (in->has_select()) {
-    out.select = {in->select().text(), in->select().metadata(), in->select().vectors()};
-  }
+  KITH_ASSIGN_OR_RETURN(out.group_by, ReadGroupBy(in));
+  KITH_ASSIGN_OR_RETURN(out.filter, ReadWhere(*in));
+  if (in->has_select()) ReadSelect(in->mutable_select(), &out.select);
+  if (in->has_diversify()) out.diversify = ReadDiversify(in->diversify(), out.limit + out.offset);
+  if (in->has_score_min()) out.score_min = in->score_min();
+  out.explain = in->explain();
   const Tuning tuning = ReadTuning(in->tuning());
   out.exact = tuning.exact;
   out.target_recall = tuning.target_recall;
@@ -153,10 +210,10 @@ absl::StatusOr<engine::SearchRequest> ReadSearch(v1::SearchRequest* in,
   return out;
 }
 
-void WriteSearch(engine::SearchAnswer&& answer, bool group_by_document, v1::SearchResponse* out) {
+void WriteSearch(engine::SearchAnswer&& answer, bool grouped, v1::SearchResponse* out) {
   out->mutable_hits()->Reserve(static_cast<int>(answer.hits.size()));
   for (engine::SearchHit& hit : answer.hits) {
-    WriteHit(std::move(hit), group_by_document, out->add_hits());
+    WriteHit(std::move(hit), grouped, out->add_hits());
   }
   out->set_strategy(WriteStrategy(answer.strategy));
   out->set_exhausted(answer.exhausted);
@@ -167,7 +224,11 @@ void WriteSearch(engine::SearchAnswer&& answer, bool group_by_document, v1::Sear
   usage->set_code_distance_count(answer.code_distances);
   usage->set_exact_distance_count(answer.exact_distances);
   usage->set_graph_distance_count(answer.graph_distances);
+  usage->set_posting_count(answer.postings);
   SetToken(answer.token, out);
+  if (answer.explanation) {
+    WriteExplanation(*std::move(answer.explanation), out->mutable_explanation());
+  }
 }
 
 }  // namespace kith::rpc

@@ -26,8 +26,8 @@ Tuning ReadTuning(const v1::Tuning& in);
 absl::StatusOr<engine::SearchRequest> ReadSearch(v1::SearchRequest* in,
                                                  const engine::Limits& limits);
 
-// `group_by_document` decides whether a hit lists its passages.
-void WriteSearch(engine::SearchAnswer&& answer, bool group_by_document, v1::SearchResponse* out);
+// `grouped`: hits are groups, which list their passages.
+void WriteSearch(engine::SearchAnswer&& answer, bool grouped, v1::SearchResponse* out);
 
 }  // namespace kith::rpc
 
