@@ -40,6 +40,13 @@ void Print(Context& context, const v1::Collection& collection) {
   const v1::SplitterOptions& splitter = collection.options().splitter();
   out.Line(fmt::format("  splitter     {}, at most {} tokens, {} overlapping",
                        WordOf(splitter.kind()), splitter.max_tokens(), splitter.overlap_tokens()));
+  const v1::TextIndexOptions& words = collection.options().text_index();
+  out.Line(!words.enabled() ? "  text index   off"
+                            : fmt::format("  text index   {}{}", Printable(words.language()),
+                                          words.remove_stop_words() ? ", no stop words" : ""));
+  if (const auto& fields = collection.options().unindexed_fields(); !fields.empty()) {
+    out.Line("  unindexed    " + Printable(fmt::format("{}", fmt::join(fields, ", "))));
+  }
   out.Line("  durability   " + WordOf(collection.options().default_durability()));
   out.Line("  state        " + WordOf(collection.state()));
   out.Line("  created      " + HumanTime(collection.create_time()));

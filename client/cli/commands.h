@@ -9,7 +9,8 @@
 namespace kith::cli {
 
 void AddCollectionsCommands(CLI::App& app, Context& context);  // create, get, list, update, ...
-void AddDocumentsCommands(CLI::App& app, Context& context);    // put, get, list, count, delete
+void AddDocumentsCommands(CLI::App& app, Context& context);    // put, get, update, list, ...
+void AddFacetsCommand(CLI::App& app, Context& context);
 void AddIngestCommand(CLI::App& app, Context& context);
 void AddSearchCommand(CLI::App& app, Context& context);
 void AddEncodeCommand(CLI::App& app, Context& context);

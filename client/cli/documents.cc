@@ -1,4 +1,4 @@
-// kith documents put | get | list | count | delete
+// kith documents put | get | list | count | delete; update is in a file of its own
 
 #include <algorithm>
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "client/cli/commands.h"
+#include "client/cli/documents_update.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/json.h"
 #include "client/cli/line_reader.h"
@@ -143,6 +144,8 @@ absl::Status Get(Context& context, const GetFlags& flags) {
 
 struct ListFlags {
   std::string collection;
+  std::string filter;
+  std::string order_by;
   uint64_t limit = 0;
   bool text = false;
 };
@@ -152,6 +155,8 @@ absl::Status List(Context& context, const ListFlags& flags) {
   KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
   v1::ListDocumentsRequest request;
   request.set_collection(flags.collection);
+  if (!flags.filter.empty()) request.set_filter(flags.filter);
+  request.set_order_by(flags.order_by);
   request.mutable_select()->set_metadata(true);
   request.mutable_select()->set_text(flags.text);
   uint64_t listed = 0;
@@ -176,10 +181,16 @@ absl::Status List(Context& context, const ListFlags& flags) {
   return absl::OkStatus();
 }
 
-absl::Status Count(Context& context, const std::string& collection) {
+struct CountFlags {
+  std::string collection;
+  std::string filter;
+};
+
+absl::Status Count(Context& context, const CountFlags& flags) {
   KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
   v1::CountDocumentsRequest request;
-  request.set_collection(collection);
+  request.set_collection(flags.collection);
+  if (!flags.filter.empty()) request.set_filter(flags.filter);
   KITH_ASSIGN_OR_RETURN(const auto response, client->CountDocuments(request));
   if (context.json) {
     context.out.Object(ToJson(response));
@@ -192,21 +203,41 @@ absl::Status Count(Context& context, const std::string& collection) {
 struct DeleteFlags {
   std::string collection;
   std::vector<std::string> ids;
+  std::string filter;
+  bool dry_run = false;
 };
 
 absl::Status Delete(Context& context, const DeleteFlags& flags) {
+  if (flags.ids.empty() == flags.filter.empty()) {
+    return UsageError("say what to delete: either ids or --filter FILTER");
+  }
   KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
   v1::DeleteDocumentsRequest request;
   request.set_collection(flags.collection);
+  if (!flags.filter.empty()) request.set_filter(flags.filter);
+  request.set_dry_run(flags.dry_run);
   for (const std::string& id : flags.ids) request.add_deletes()->set_id(id);
   KITH_ASSIGN_OR_RETURN(const auto response, client->DeleteDocuments(request));
   if (context.json) {
     context.out.Object(ToJson(response));
   } else {
-    context.out.Line(fmt::format("{} deleted, {} did not exist", response.deleted_count(),
-                                 response.missing_count()));
+    const std::string deleted = Counted(response.deleted_count(), "document");
+    if (flags.dry_run) {
+      context.out.Line(deleted + " would be deleted");
+    } else if (!flags.filter.empty()) {
+      context.out.Line(fmt::format("{} deleted, {} changed meanwhile and left", deleted,
+                                   response.changed_count()));
+    } else {
+      context.out.Line(fmt::format("{} deleted, {} did not exist", response.deleted_count(),
+                                   response.missing_count()));
+    }
   }
   return absl::OkStatus();
+}
+
+void AddFilter(CLI::App& app, std::string& filter) {
+  app.add_option("--filter", filter, "Only documents whose metadata passes, as 'year >= 2020'")
+      ->type_name("FILTER");
 }
 
 void AddCollection(CLI::App& app, std::string& collection) {
@@ -264,29 +295,41 @@ void AddDocumentsCommands(CLI::App& app, Context& context) {
   command->add_flag("--passages", get->passages, "Also the spans that are encoded");
   command->add_flag("--vectors", get->vectors, "Also the vectors");
 
+  AddDocumentsUpdateCommand(group, context);
+
   auto list = std::make_shared<ListFlags>();
-  command = AddCommand(group, context, "list", "List documents, by id",
-                       "  kith documents list articles --limit 20\n"
-                       "  kith documents list articles --text --json > articles.jsonl\n",
-                       [&context, list] { return List(context, *list); });
+  command =
+      AddCommand(group, context, "list", "List documents, by id or by a field",
+                 "  kith documents list articles --limit 20\n"
+                 "  kith documents list articles --filter 'lang = en' --order-by 'year desc'\n"
+                 "  kith documents list articles --text --json > articles.jsonl\n",
+                 [&context, list] { return List(context, *list); });
   AddCollection(*command, list->collection);
+  AddFilter(*command, list->filter);
+  command->add_option("--order-by", list->order_by, "A field, as \"year\" or \"year desc\"")
+      ->type_name("FIELD");
   command->add_option("--limit", list->limit, "At most so many (default: all)")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
   command->add_flag("--text", list->text, "Also the texts");
 
-  auto count = std::make_shared<std::string>();
-  command =
-      AddCommand(group, context, "count", "Count documents", "  kith documents count articles\n",
-                 [&context, count] { return Count(context, *count); });
-  AddCollection(*command, *count);
+  auto count = std::make_shared<CountFlags>();
+  command = AddCommand(group, context, "count", "Count documents",
+                       "  kith documents count articles\n"
+                       "  kith documents count articles --filter 'year >= 2020'\n",
+                       [&context, count] { return Count(context, *count); });
+  AddCollection(*command, count->collection);
+  AddFilter(*command, count->filter);
 
   auto remove = std::make_shared<DeleteFlags>();
-  command = AddCommand(group, context, "delete", "Delete documents by id",
-                       "  kith documents delete articles attention bert\n",
+  command = AddCommand(group, context, "delete", "Delete documents by id, or by their metadata",
+                       "  kith documents delete articles attention bert\n"
+                       "  kith documents delete articles --filter 'tags:draft' --dry-run\n",
                        [&context, remove] { return Delete(context, *remove); });
   AddCollection(*command, remove->collection);
-  command->add_option("id", remove->ids, "Ids, at most 1,000")->type_name("ID")->required();
+  command->add_option("id", remove->ids, "Ids, at most 1,000")->type_name("ID");
+  AddFilter(*command, remove->filter);
+  command->add_flag("--dry-run", remove->dry_run, "Only say how many would be deleted");
 }
 
 }  // namespace kith::cli

@@ -56,6 +56,7 @@ int Run(int argc, char** argv) {
   AddIngestCommand(app, context);
   AddDocumentsCommands(app, context);
   AddSearchCommand(app, context);
+  AddFacetsCommand(app, context);
   AddEncodeCommand(app, context);
   AddTokenizeCommand(app, context);
   AddSplitCommand(app, context);

@@ -89,6 +89,34 @@ void IndexFlags::ApplyTo(v1::IndexOptions& options) const {
   if (ef_construction) options.set_ef_construction(*ef_construction);
 }
 
+void TextIndexFlags::AddTo(CLI::App& app) {
+  auto* off_option = app.add_flag("--no-text-index", off, "Texts are not searched by their words");
+  app.add_option("--language", language,
+                 "Of the texts, whose words are stemmed: english (the default), german, ...; or "
+                 "none")
+      ->type_name("LANGUAGE")
+      ->excludes(off_option);
+  app.add_flag("--remove-stop-words", remove_stop_words,
+               "Leave the most frequent words of the language out of the text index")
+      ->excludes(off_option);
+  app.add_option("--unindexed", unindexed_fields,
+                 "A metadata field that is never filtered by; repeatable")
+      ->type_name("FIELD")
+      ->allow_extra_args(false);
+}
+
+void TextIndexFlags::ApplyTo(v1::Collection& collection) const {
+  if (off || !language.empty() || remove_stop_words) {
+    v1::TextIndexOptions& options = *collection.mutable_options()->mutable_text_index();
+    if (off) options.set_enabled(false);
+    options.set_language(language);
+    options.set_remove_stop_words(remove_stop_words);
+  }
+  for (const std::string& field : unindexed_fields) {
+    collection.mutable_options()->add_unindexed_fields(field);
+  }
+}
+
 void SchemaFlags::AddTo(CLI::App& app) {
   auto* encoder_option =
       app.add_option("--encoder", encoder,
@@ -108,6 +136,7 @@ void SchemaFlags::AddTo(CLI::App& app) {
       ->type_name("N");
   splitter.AddTo(app);
   index.AddTo(app);
+  text_index.AddTo(app);
 }
 
 absl::StatusOr<v1::CreateCollectionRequest> SchemaFlags::Request(client::Client& client,
@@ -136,6 +165,7 @@ absl::StatusOr<v1::CreateCollectionRequest> SchemaFlags::Request(client::Client&
   if (!durability.empty()) {
     collection.mutable_options()->set_default_durability(DurabilityOf(durability));
   }
+  text_index.ApplyTo(collection);
   return request;
 }
 

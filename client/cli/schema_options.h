@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/status/statusor.h"
@@ -38,8 +39,20 @@ struct IndexFlags {
   void ApplyTo(v1::IndexOptions& options) const;
 };
 
+// --no-text-index, --language, --remove-stop-words, --unindexed: fixed when a collection is made.
+struct TextIndexFlags {
+  bool off = false;
+  std::string language;  // empty: the server's default
+  bool remove_stop_words = false;
+  std::vector<std::string> unindexed_fields;
+
+  void AddTo(CLI::App& app);
+  // Changes what was given.
+  void ApplyTo(v1::Collection& collection) const;
+};
+
 // --dimension, --metric, --encoder, --description, --durability, --expected-passages, the
-// splitter's and the index's.
+// splitter's and the indexes'.
 struct SchemaFlags {
   std::optional<uint32_t> dimension;
   std::string metric;
@@ -49,6 +62,7 @@ struct SchemaFlags {
   std::optional<uint64_t> expected_passages;
   SplitterFlags splitter;
   IndexFlags index;
+  TextIndexFlags text_index;
 
   void AddTo(CLI::App& app);
   // Asks the server for its default encoder if the flags need to name it (a metric or index options

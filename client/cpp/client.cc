@@ -31,6 +31,7 @@ constexpr Kind kRead{&Deadlines::read, Repeatable::kYes};
 constexpr Kind kSearch{&Deadlines::search, Repeatable::kYes};
 constexpr Kind kEncode{&Deadlines::encode, Repeatable::kYes};
 constexpr Kind kWrite{&Deadlines::write, Repeatable::kYes};  // with its request_id
+constexpr Kind kWriteOnce{&Deadlines::write, Repeatable::kNo};
 constexpr Kind kManage{&Deadlines::manage, Repeatable::kNo};
 
 absl::Status CheckAddress(std::string_view address) {
@@ -176,8 +177,19 @@ absl::StatusOr<v1::UpsertDocumentsResponse> Client::UpsertDocuments(
                        &v1::DocumentService::Stub::UpsertDocuments, request, call);
 }
 
+absl::StatusOr<v1::UpdateMetadataResponse> Client::UpdateMetadata(v1::UpdateMetadataRequest request,
+                                                                  const CallOptions& call) {
+  if (request.request_id().empty()) request.set_request_id(RandomId());
+  return impl_->Invoke("UpdateMetadata", kWrite, impl_->documents,
+                       &v1::DocumentService::Stub::UpdateMetadata, request, call);
+}
+
 absl::StatusOr<v1::DeleteDocumentsResponse> Client::DeleteDocuments(
     v1::DeleteDocumentsRequest request, const CallOptions& call) {
+  if (request.where_case() != v1::DeleteDocumentsRequest::WHERE_NOT_SET) {
+    return impl_->Invoke("DeleteDocuments", kWriteOnce, impl_->documents,
+                         &v1::DocumentService::Stub::DeleteDocuments, request, call);
+  }
   if (request.request_id().empty()) request.set_request_id(RandomId());
   return impl_->Invoke("DeleteDocuments", kWrite, impl_->documents,
                        &v1::DocumentService::Stub::DeleteDocuments, request, call);
@@ -199,6 +211,12 @@ absl::StatusOr<v1::CountDocumentsResponse> Client::CountDocuments(
     const v1::CountDocumentsRequest& request, const CallOptions& call) {
   return impl_->Invoke("CountDocuments", kRead, impl_->documents,
                        &v1::DocumentService::Stub::CountDocuments, request, call);
+}
+
+absl::StatusOr<v1::FacetDocumentsResponse> Client::FacetDocuments(
+    const v1::FacetDocumentsRequest& request, const CallOptions& call) {
+  return impl_->Invoke("FacetDocuments", kRead, impl_->documents,
+                       &v1::DocumentService::Stub::FacetDocuments, request, call);
 }
 
 absl::StatusOr<std::unique_ptr<IngestStream>> Client::Ingest(IngestOptions options) {

@@ -70,6 +70,9 @@ class Client {
   // Documents. A write without request_id is given one, so that trying again writes nothing twice.
   absl::StatusOr<v1::UpsertDocumentsResponse> UpsertDocuments(v1::UpsertDocumentsRequest request,
                                                               const CallOptions& call = {});
+  absl::StatusOr<v1::UpdateMetadataResponse> UpdateMetadata(v1::UpdateMetadataRequest request,
+                                                            const CallOptions& call = {});
+  // By a filter it takes no request id, and is tried once.
   absl::StatusOr<v1::DeleteDocumentsResponse> DeleteDocuments(v1::DeleteDocumentsRequest request,
                                                               const CallOptions& call = {});
   absl::StatusOr<v1::GetDocumentsResponse> GetDocuments(const v1::GetDocumentsRequest& request,
@@ -78,6 +81,8 @@ class Client {
                                                           const CallOptions& call = {});
   absl::StatusOr<v1::CountDocumentsResponse> CountDocuments(
       const v1::CountDocumentsRequest& request, const CallOptions& call = {});
+  absl::StatusOr<v1::FacetDocumentsResponse> FacetDocuments(
+      const v1::FacetDocumentsRequest& request, const CallOptions& call = {});
   // Opens a stream for many documents: see IngestStream. Returns when the server has agreed to it.
   absl::StatusOr<std::unique_ptr<IngestStream>> Ingest(IngestOptions options);
 

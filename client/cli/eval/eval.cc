@@ -21,6 +21,7 @@
 #include "client/cli/line_reader.h"
 #include "client/cli/progress.h"
 #include "client/cli/schema_options.h"
+#include "client/cli/search_options.h"
 #include "client/cli/text_layout.h"
 #include "client/cli/tuning_options.h"
 #include "fmt/format.h"
@@ -36,6 +37,8 @@ struct EvalFlags {
   std::string judgements;
   int32_t limit = 100;
   bool keep = false;
+  std::string mode_name = "dense";
+  ModeFlags mode;
   TuningFlags tuning;
   SchemaFlags schema;
 };
@@ -90,7 +93,7 @@ absl::StatusOr<std::vector<std::string>> Rank(client::Client& client, const Eval
                                               const std::string& question) {
   v1::SearchRequest request;
   request.set_collection(flags.collection);
-  request.mutable_query()->set_text(question);
+  KITH_RETURN_IF_ERROR(flags.mode.Ask(question, *request.mutable_query()));
   request.set_limit(flags.limit);
   request.set_group_by(v1::GROUP_BY_DOCUMENT);
   request.set_passages_per_group(1);
@@ -149,6 +152,7 @@ void Report(Context& context, const EvalFlags& flags, const Loaded& loaded,
   const double p99 = Percentile(quality.latencies_ms, 0.99);
   if (context.json) {
     return context.out.Object({{"collection", flags.collection},
+                               {"mode", flags.mode_name},
                                {"documents", loaded.summary.accepted},
                                {"passages", loaded.summary.passages},
                                {"refused_documents", loaded.summary.refused},
@@ -166,7 +170,7 @@ void Report(Context& context, const EvalFlags& flags, const Loaded& loaded,
   out.Line(fmt::format("{:<12} {} ({} passages; {} not taken)", "documents",
                        Grouped(loaded.summary.accepted), Grouped(loaded.summary.passages),
                        Grouped(loaded.summary.refused)));
-  out.Line(fmt::format("{:<12} {}", "queries", Grouped(quality.queries)));
+  out.Line(fmt::format("{:<12} {}, {}", "queries", Grouped(quality.queries), flags.mode_name));
   out.Line(fmt::format("{:<12} {:.4f}", "ndcg@10", quality.ndcg));
   out.Line(fmt::format("{:<12} {:.4f}", recall, quality.recall));
   out.Line(fmt::format("{:<12} {:.4f}", "mrr@10", quality.reciprocal_rank));
@@ -185,6 +189,8 @@ absl::Status LoadAndMeasure(Context& context, client::Client& client, const Eval
 }
 
 absl::Status Eval(Context& context, const EvalFlags& flags) {
+  v1::Query unused;  // wrong usage is said before anything is loaded
+  KITH_RETURN_IF_ERROR(flags.mode.Ask("a question", unused));
   KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
   KITH_ASSIGN_OR_RETURN(const auto request, flags.schema.Request(*client, flags.collection));
   absl::Status created = client->CreateCollection(request).status();
@@ -215,7 +221,11 @@ void AddEvalCommand(CLI::App& app, Context& context) {
       "recall@LIMIT and mrr@10. The collection is created, and deleted afterwards; with --keep it "
       "is\n"
       "left there, and may be there already.\n",
-      [&context, flags] { return Eval(context, *flags); });
+      [&context, flags] {
+        if (flags->mode_name == "lexical") flags->mode.mode = SearchMode::kLexical;
+        if (flags->mode_name == "hybrid") flags->mode.mode = SearchMode::kHybrid;
+        return Eval(context, *flags);
+      });
   command->add_option("collection", flags->collection, "A collection for the test set")
       ->type_name("COLLECTION")
       ->required();
@@ -233,6 +243,10 @@ void AddEvalCommand(CLI::App& app, Context& context) {
       ->check(CLI::Range(10, 10000))
       ->capture_default_str();
   command->add_flag("--keep", flags->keep, "Leave the collection there");
+  command->add_option("--mode", flags->mode_name, "By what questions ask: meaning, words, or both")
+      ->check(CLI::IsMember({"dense", "lexical", "hybrid"}))
+      ->capture_default_str();
+  flags->mode.AddFusionTo(*command);
   flags->tuning.AddTo(*command);
   flags->schema.AddTo(*command);
 }

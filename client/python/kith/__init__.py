@@ -2,8 +2,9 @@
 
 from kith.client import Client, connect
 from kith.enums import (
-    CollectionState, Durability, FieldType, GroupBy, IndexPhase, Metric, OperationKind,
-    OperationState, Quantization, SegmentState, SplitterKind, Strategy, TextRole, Truncation,
+    CollectionState, Durability, FieldType, GroupBy, IndexPhase, MetadataUpdateMode, Metric,
+    OperationKind, OperationState, Quantization, RecommendMethod, ScoreNormalisation, SegmentState,
+    SplitterKind, Strategy, TextRole, Truncation,
 )  # fmt: skip
 from kith.errors import (
     Aborted, AlreadyExists, Cancelled, DataLoss, DeadlineExceeded, Error, FailedPrecondition,
@@ -12,26 +13,32 @@ from kith.errors import (
 )  # fmt: skip
 from kith.options import Deadlines, RetryOptions
 from kith.types import (
-    Collection, CollectionStats, CommitToken, DeleteResponse, Document, DocumentDelete,
-    DocumentInput, Embedding, EncodeResponse, Estimate, GetResponse, IndexOptions, IndexSegment,
-    IndexStatus, IngestAck, Limits, Model, Operation, Passage, Recall, RecallPoint, ScoredPassage,
-    SearchHit, SearchQuery, SearchResponse, SearchUsage, Select, ServerInfo, SplitterOptions,
-    Token, UpsertResponse, UpsertResult, VectorSpace,
+    Collection, CollectionStats, CommitToken, DeleteResponse, Diversify, Document, DocumentDelete,
+    DocumentId, DocumentInput, Embedding, EncodeResponse, Estimate, Facet, FacetValue, Facets,
+    GetResponse, Hybrid, IndexOptions, IndexSegment, IndexStatus, IngestAck, Lexical, Limits,
+    MetadataUpdate, MetadataUpdateResult, Model, Operation, PartScore, Passage, Recall, RecallPoint,
+    Recommend, Rrf, ScoredPassage, SearchExplanation, SearchHit, SearchQuery, SearchResponse,
+    SearchStage, SearchUsage, Select, ServerInfo, SplitterOptions, TextIndexOptions, Token,
+    UpdateMetadataResponse, UpsertResponse, UpsertResult, VectorSpace, Weighted,
 )  # fmt: skip
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Aborted", "AlreadyExists", "Cancelled", "Client", "Collection", "CollectionState",
-    "CollectionStats", "CommitToken", "DataLoss", "DeadlineExceeded", "Deadlines",
-    "DeleteResponse", "Document", "DocumentDelete", "DocumentInput", "Durability", "Embedding",
-    "EncodeResponse", "Error", "Estimate", "FailedPrecondition", "FieldType", "FieldViolation",
-    "GetResponse", "GroupBy", "IndexOptions", "IndexPhase", "IndexSegment", "IndexStatus",
-    "IngestAck", "Internal", "InvalidArgument", "Limits", "Metric", "Model", "NotFound",
-    "Operation", "OperationKind", "OperationState", "OutOfRange", "Passage", "PermissionDenied",
-    "Quantization", "Recall", "RecallPoint", "ResourceExhausted", "RetryOptions", "ScoredPassage",
-    "SearchHit", "SearchQuery", "SearchResponse", "SearchUsage", "SegmentState", "Select",
-    "ServerInfo", "SplitterKind", "SplitterOptions", "Strategy", "TextRole", "Token", "Truncation",
-    "Unauthenticated", "Unavailable", "Unimplemented", "Unknown", "UpsertResponse", "UpsertResult",
-    "VectorSpace", "connect",
+    "CollectionStats", "CommitToken", "DataLoss", "DeadlineExceeded", "Deadlines", "DeleteResponse",
+    "Diversify", "Document", "DocumentDelete", "DocumentId", "DocumentInput", "Durability",
+    "Embedding", "EncodeResponse", "Error", "Estimate", "Facet", "FacetValue", "Facets",
+    "FailedPrecondition", "FieldType", "FieldViolation", "GetResponse", "GroupBy", "Hybrid",
+    "IndexOptions", "IndexPhase", "IndexSegment", "IndexStatus", "IngestAck", "Internal",
+    "InvalidArgument", "Lexical", "Limits", "MetadataUpdate", "MetadataUpdateMode",
+    "MetadataUpdateResult", "Metric", "Model", "NotFound", "Operation", "OperationKind",
+    "OperationState", "OutOfRange", "PartScore", "Passage", "PermissionDenied", "Quantization",
+    "Recall", "RecallPoint", "Recommend", "RecommendMethod", "ResourceExhausted", "RetryOptions",
+    "Rrf", "ScoreNormalisation", "ScoredPassage", "SearchExplanation", "SearchHit", "SearchQuery",
+    "SearchResponse", "SearchStage", "SearchUsage", "SegmentState", "Select", "ServerInfo",
+    "SplitterKind", "SplitterOptions", "Strategy", "TextIndexOptions", "TextRole", "Token",
+    "Truncation", "Unauthenticated", "Unavailable", "Unimplemented", "Unknown",
+    "UpdateMetadataResponse", "UpsertResponse", "UpsertResult", "VectorSpace", "Weighted",
+    "connect",
 ]  # fmt: skip

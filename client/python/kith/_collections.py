@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Optional
+from typing import Iterator, Optional, Sequence
 
 from kith import _convert, enums, types
 from kith._channel import Channel
@@ -27,12 +27,16 @@ class Collections:
         splitter: Optional[types.SplitterOptions] = None,
         default_durability: enums.Durability | str = enums.Durability.SYNCED,
         index: Optional[types.IndexOptions] = None,
+        text_index: Optional[types.TextIndexOptions] = None,
+        unindexed_fields: Sequence[str] = (),
         expected_passage_count: int = 0,
         timeout: Optional[float] = None,
     ) -> types.Collection:
         """Creates a collection of text, encoded by `encoder` (empty: the server's own). With a
         `dimension` and no encoder, clients bring their vectors. With `expected_passage_count` it is
         refused now, and not when it is half full, if that many do not fit into memory.
+
+        `text_index` and `unindexed_fields` (metadata that is never filtered by) cannot be changed later.
 
         AlreadyExists (its metadata "same_schema" compares), InvalidArgument, NotFound (the encoder).
         """
@@ -48,7 +52,7 @@ class Collections:
                         index=_convert.index_to_proto(index),
                     )
                 ],
-                options=_options(splitter, default_durability),
+                options=_options(splitter, default_durability, text_index, unindexed_fields),
             ),
             expected_passage_count=expected_passage_count,
         )
@@ -148,9 +152,14 @@ class Collections:
 
 
 def _options(
-    splitter: Optional[types.SplitterOptions], durability: enums.Durability | str
+    splitter: Optional[types.SplitterOptions],
+    durability: enums.Durability | str,
+    text_index: Optional[types.TextIndexOptions] = None,
+    unindexed_fields: Sequence[str] = (),
 ) -> pb.CollectionOptions:
     return pb.CollectionOptions(
         splitter=_convert.splitter_to_proto(splitter),
         default_durability=_convert.enum_name(enums.Durability, durability),
+        text_index=_convert.text_index_to_proto(text_index),
+        unindexed_fields=unindexed_fields,
     )

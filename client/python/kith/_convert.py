@@ -86,6 +86,8 @@ def collection(message: collection_service_pb2.Collection) -> types.Collection:
         vector_space=_vector_space(message.vector_spaces[0]),
         splitter=_splitter(message.options.splitter),
         default_durability=durability(message.options.default_durability),
+        text_index=same_fields(types.TextIndexOptions, message.options.text_index),
+        unindexed_fields=list(message.options.unindexed_fields),
         create_time=_time(message.create_time),
         update_time=_time(message.update_time),
         state=enums.CollectionState.from_proto(
@@ -117,6 +119,14 @@ def index_to_proto(
         m=options.m,
         ef_construction=options.ef_construction,
     )
+
+
+def text_index_to_proto(
+    options: Optional[types.TextIndexOptions],
+) -> Optional[collection_service_pb2.TextIndexOptions]:
+    if options is None:
+        return None
+    return collection_service_pb2.TextIndexOptions(**dataclasses.asdict(options))
 
 
 def quantization(number: int) -> enums.Quantization:
@@ -169,7 +179,14 @@ def document_select(
 ) -> Optional[document_service_pb2.DocumentSelector]:
     if select is None:
         return None
-    return document_service_pb2.DocumentSelector(**dataclasses.asdict(select))
+    if select.fields:
+        raise ValueError("Select.fields is for hits: a document's metadata comes whole")
+    return document_service_pb2.DocumentSelector(
+        text=select.text,
+        metadata=select.metadata,
+        passages=select.passages,
+        vectors=select.vectors,
+    )
 
 
 def document(message: document_service_pb2.Document) -> types.Document:
@@ -190,6 +207,42 @@ def upsert_results(
     return [same_fields(types.UpsertResult, message) for message in messages]
 
 
+def update_to_proto(
+    update: types.MetadataUpdate | Mapping[str, Any],
+) -> document_service_pb2.MetadataUpdate:
+    if not isinstance(update, types.MetadataUpdate):
+        update = types.MetadataUpdate(**update)
+    message = document_service_pb2.MetadataUpdate(
+        id=update.id,
+        remove=update.remove,
+        mode=enum_name(enums.MetadataUpdateMode, update.mode),
+        if_match=update.if_match,
+    )
+    metadata_.fill(update.set, message.set)
+    return message
+
+
+def facets(message: document_service_pb2.FacetDocumentsResponse) -> types.Facets:
+    return same_fields(
+        types.Facets,
+        message,
+        facets=[
+            same_fields(
+                types.Facet,
+                facet,
+                values=[
+                    same_fields(
+                        types.FacetValue, value, value=metadata_.value_from_proto(value.value)
+                    )
+                    for value in facet.values
+                ],
+            )
+            for facet in message.facets
+        ],
+        commit_token=token(message),
+    )
+
+
 # --- Search ---
 
 
@@ -198,32 +251,99 @@ def search_to_proto(
     collection_name: str = "",
     at_least: Optional[types.CommitToken] = None,
 ) -> search_service_pb2.SearchRequest:
-    given = [name for name in ("text", "vector", "document_id") if getattr(query, name) is not None]
-    if len(given) != 1:
-        raise ValueError(f"exactly one of text, vector and document_id asks, got {given or 'none'}")
     select = query.select
     if select is not None and select.passages:
         raise ValueError("Select.passages is for documents: every hit names its passage")
     return search_service_pb2.SearchRequest(
         collection=collection_name,
-        query=search_service_pb2.Query(
-            text=query.text,
-            vector=None if query.vector is None else vectors.to_proto(query.vector),
-            document_id=query.document_id,
-        ),
+        query=_query(query),
         limit=query.limit,
         offset=query.offset,
         select=None
         if select is None
         else search_service_pb2.SearchSelector(
-            text=select.text, metadata=select.metadata, vectors=select.vectors
+            text=select.text,
+            metadata=select.metadata,
+            vectors=select.vectors,
+            fields=select.fields,
         ),
         group_by=enum_name(enums.GroupBy, query.group_by),
         passages_per_group=query.passages_per_group,
         tuning=tuning_to_proto(query.exact, query.target_recall, query.ef),
         at_least=token_to_proto(at_least),
         truncation=enum_name(enums.Truncation, query.truncation),
+        filter=query.filter or None,
+        group_field=query.group_field,
+        diversify=None
+        if query.diversify is None
+        else {"lambda": query.diversify.lambda_, "pool": query.diversify.pool},
+        score_min=query.score_min,
+        explain=query.explain,
     )
+
+
+_ASKING = ("text", "vector", "document_id", "lexical", "hybrid", "recommend")
+
+
+def _query(query: types.SearchQuery) -> search_service_pb2.Query:
+    given = [name for name in _ASKING if getattr(query, name) is not None]
+    if len(given) != 1:
+        raise ValueError(f"exactly one of {', '.join(_ASKING)} asks, got {given or 'none'}")
+    if query.lexical is not None:
+        return search_service_pb2.Query(lexical={"text": query.lexical})
+    if query.hybrid is not None:
+        return search_service_pb2.Query(hybrid=_hybrid(query.hybrid))
+    if query.recommend is not None:
+        return search_service_pb2.Query(
+            recommend=search_service_pb2.RecommendQuery(
+                positive=[_example(item) for item in query.recommend.positive],
+                negative=[_example(item) for item in query.recommend.negative],
+                method=enum_name(enums.RecommendMethod, query.recommend.method),
+            )
+        )
+    return search_service_pb2.Query(
+        text=query.text,
+        vector=None if query.vector is None else vectors.to_proto(query.vector),
+        document_id=query.document_id,
+    )
+
+
+def _hybrid(hybrid: types.Hybrid) -> search_service_pb2.HybridQuery:
+    message = search_service_pb2.HybridQuery(
+        parts=[
+            search_service_pb2.HybridPart(lexical={"text": part.text})
+            if isinstance(part, types.Lexical)
+            else search_service_pb2.HybridPart(**_asking(part))
+            for part in hybrid.parts
+        ],
+        candidates=hybrid.candidates,
+        fill_in=hybrid.fill_in,
+    )
+    if isinstance(hybrid.fusion, types.Rrf):
+        message.rrf.CopyFrom(
+            search_service_pb2.RrfFusion(k=hybrid.fusion.k, weights=hybrid.fusion.weights)
+        )
+    elif isinstance(hybrid.fusion, types.Weighted):
+        message.weighted.CopyFrom(
+            search_service_pb2.WeightedFusion(
+                weights=hybrid.fusion.weights,
+                normalisation=enum_name(enums.ScoreNormalisation, hybrid.fusion.normalisation),
+            )
+        )
+    return message
+
+
+def _example(example: types.Example) -> search_service_pb2.RecommendExample:
+    return search_service_pb2.RecommendExample(**_asking(example))
+
+
+def _asking(item: str | types.DocumentId | vectors.VectorLike) -> dict[str, Any]:
+    """The field of a message that a text, a document or a vector fills."""
+    if isinstance(item, str):
+        return {"text": item}
+    if isinstance(item, types.DocumentId):
+        return {"document_id": item.id}
+    return {"vector": vectors.to_proto(item)}
 
 
 def tuning_to_proto(
@@ -252,6 +372,22 @@ def search_response(message: search_service_pb2.SearchResponse) -> types.SearchR
         metric=enums.Metric.from_proto(common_pb2.Metric, message.metric),
         usage=same_fields(types.SearchUsage, message.usage),
         commit_token=token(message),
+        explanation=_explanation(message.explanation) if message.HasField("explanation") else None,
+    )
+
+
+def _explanation(message: search_service_pb2.SearchExplanation) -> types.SearchExplanation:
+    return same_fields(
+        types.SearchExplanation,
+        message,
+        stages=[
+            same_fields(
+                types.SearchStage,
+                stage,
+                counts={count.name: count.count for count in stage.counts},
+            )
+            for stage in message.stages
+        ],
     )
 
 
@@ -268,10 +404,25 @@ def _hit(message: search_service_pb2.SearchHit) -> types.SearchHit:
                 item,
                 passage=passage(item.passage),
                 vector=_optional_vector(item),
+                distance=_optional_distance(item),
+                parts=_parts(item),
             )
             for item in message.passages
         ],
+        distance=_optional_distance(message),
+        parts=_parts(message),
     )
+
+
+def _parts(message: Any) -> list[types.PartScore]:
+    return [
+        same_fields(types.PartScore, part, score=part.score if part.HasField("score") else None)
+        for part in message.parts
+    ]
+
+
+def _optional_distance(message: Any) -> Optional[float]:
+    return message.distance if message.HasField("distance") else None
 
 
 def _optional_vector(message: Any) -> Optional[vectors.Vector]:

@@ -154,13 +154,53 @@ class Client:
             request_id=_new_id() if request_id is None else request_id,
             durability=_convert.enum_name(enums.Durability, durability),
         )
-        response = self._write(self._documents.DeleteDocuments, request, timeout)
-        return types.DeleteResponse(
-            deleted_count=response.deleted_count,
+        return _deleted(self._write(self._documents.DeleteDocuments, request, timeout))
+
+    def update_metadata(
+        self,
+        collection: str,
+        updates: Iterable[types.MetadataUpdate | Mapping[str, Any]],
+        *,
+        request_id: Optional[str] = None,
+        durability: enums.Durability | str = enums.Durability.UNSPECIFIED,
+        timeout: Optional[float] = None,
+    ) -> types.UpdateMetadataResponse:
+        """Changes the metadata of up to 1,000 documents, all or none; texts and vectors stay. Unknown
+        ids are counted, not an error."""
+        request = document_service_pb2.UpdateMetadataRequest(
+            collection=collection,
+            updates=[_convert.update_to_proto(update) for update in updates],
+            request_id=_new_id() if request_id is None else request_id,
+            durability=_convert.enum_name(enums.Durability, durability),
+        )
+        response = self._write(self._documents.UpdateMetadata, request, timeout)
+        return types.UpdateMetadataResponse(
+            results=[
+                _convert.same_fields(types.MetadataUpdateResult, item) for item in response.results
+            ],
             missing_count=response.missing_count,
             commit_token=_convert.token(response),
             durability=_convert.durability(response.durability),
         )
+
+    def delete_where(
+        self,
+        collection: str,
+        filter: str,
+        *,
+        dry_run: bool = False,
+        durability: enums.Durability | str = enums.Durability.UNSPECIFIED,
+        timeout: Optional[float] = None,
+    ) -> types.DeleteResponse:
+        """Deletes the documents whose metadata passes `filter`, in batches that are each all or none;
+        with `dry_run` only counts them. Tried once."""
+        request = document_service_pb2.DeleteDocumentsRequest(
+            collection=collection,
+            filter=filter,
+            dry_run=dry_run,
+            durability=_convert.enum_name(enums.Durability, durability),
+        )
+        return _deleted(self._write(self._documents.DeleteDocuments, request, timeout))
 
     # --- Reading ---
 
@@ -190,13 +230,16 @@ class Client:
         self,
         collection: str,
         *,
+        filter: str = "",
+        order_by: str = "",
         select: Optional[types.Select] = None,
         page_size: int = 0,
         at_least: Optional[types.CommitToken] = None,
         timeout: Optional[float] = None,
     ) -> Iterator[types.Document]:
-        """All documents by id (bytewise); pages are fetched as the iteration gets there, `timeout`
-        is for each. Without `select`: their metadata."""
+        """The documents whose metadata passes `filter` ("": all), by id (bytewise) or by a field
+        (`order_by`: "year", "year desc"). Pages are fetched as the iteration gets there, `timeout` is
+        for each. Without `select`: their metadata."""
 
         def fetch(page_token: str) -> document_service_pb2.ListDocumentsResponse:
             request = document_service_pb2.ListDocumentsRequest(
@@ -205,6 +248,8 @@ class Client:
                 page_token=page_token,
                 select=_convert.document_select(select),
                 at_least=_convert.token_to_proto(at_least),
+                filter=filter or None,
+                order_by=order_by,
             )
             return self._channel.read(self._documents.ListDocuments, request, timeout)
 
@@ -214,13 +259,39 @@ class Client:
         self,
         collection: str,
         *,
+        filter: str = "",
         at_least: Optional[types.CommitToken] = None,
         timeout: Optional[float] = None,
     ) -> int:
+        """How many documents there are, or pass `filter`."""
         request = document_service_pb2.CountDocumentsRequest(
-            collection=collection, at_least=_convert.token_to_proto(at_least)
+            collection=collection,
+            at_least=_convert.token_to_proto(at_least),
+            filter=filter or None,
         )
         return self._channel.read(self._documents.CountDocuments, request, timeout).count
+
+    def facets(
+        self,
+        collection: str,
+        fields: Iterable[str],
+        *,
+        filter: str = "",
+        limit: int = 0,
+        at_least: Optional[types.CommitToken] = None,
+        timeout: Optional[float] = None,
+    ) -> types.Facets:
+        """The `limit` (10) most frequent values of each field, and how many documents have them."""
+        request = document_service_pb2.FacetDocumentsRequest(
+            collection=collection,
+            fields=_several(fields),
+            limit=limit,
+            at_least=_convert.token_to_proto(at_least),
+            filter=filter or None,
+        )
+        return _convert.facets(
+            self._channel.read(self._documents.FacetDocuments, request, timeout)
+        )
 
     # --- Searching ---
 
@@ -240,15 +311,25 @@ class Client:
         target_recall: Optional[float] = None,
         ef: Optional[int] = None,
         truncation: enums.Truncation | str = enums.Truncation.END,
+        lexical: Optional[str] = None,
+        hybrid: Optional[types.Hybrid] = None,
+        recommend: Optional[types.Recommend] = None,
+        filter: str = "",
+        group_field: str = "",
+        diversify: Optional[types.Diversify] = None,
+        score_min: Optional[float] = None,
+        explain: bool = False,
         at_least: Optional[types.CommitToken] = None,
         timeout: Optional[float] = None,
     ) -> types.SearchResponse:
-        """The best passages (or documents) for a text, a vector, or like a document, best first.
-        Without `select`: text and metadata. At most one of `exact`, `target_recall` and `ef` says how
-        good the answer must be; without them it is a target_recall of 0.95."""
+        """The best passages (or documents) for a text, a vector, or like a document, best first; by
+        words (`lexical`), by both (`hybrid`) or by examples (`recommend`). Of documents whose metadata
+        passes `filter`. Without `select`: text and metadata. At most one of `exact`, `target_recall`
+        and `ef` says how good the answer must be; without them it is a target_recall of 0.95."""
         query = types.SearchQuery(
             text, vector, document_id, limit, offset, select, group_by, passages_per_group, exact,
-            truncation, target_recall, ef,
+            truncation, target_recall, ef, lexical, hybrid, recommend, filter, group_field, diversify,
+            score_min, explain,
         )  # fmt: skip
         request = _convert.search_to_proto(query, collection, at_least)
         deadline = self._channel.deadlines.search
@@ -375,6 +456,16 @@ class Client:
 
     def _encode(self, method: Any, request: Any, timeout: Optional[float]) -> Any:
         return self._channel.call(method, request, self._channel.deadlines.encode, timeout)
+
+
+def _deleted(response: document_service_pb2.DeleteDocumentsResponse) -> types.DeleteResponse:
+    return types.DeleteResponse(
+        deleted_count=response.deleted_count,
+        missing_count=response.missing_count,
+        changed_count=response.changed_count,
+        commit_token=_convert.token(response),
+        durability=_convert.durability(response.durability),
+    )
 
 
 def _new_id() -> str:

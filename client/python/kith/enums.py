@@ -79,6 +79,32 @@ class GroupBy(WireEnum):
     UNSPECIFIED = "unspecified"
     PASSAGE = "passage"
     DOCUMENT = "document"  # a document, with its best passages
+    FIELD = "field"  # a value of a keyword field, with its best passages
+
+
+class ScoreNormalisation(WireEnum):
+    """What becomes of the scores of a part of a hybrid search before they are weighted."""
+
+    UNSPECIFIED = "unspecified"
+    NONE = "none"
+    MIN_MAX = "min_max"  # the best candidate becomes 1, the worst one 0
+    Z_SCORE = "z_score"  # three standard deviations below the mean become 0, above it 1
+
+
+class RecommendMethod(WireEnum):
+    """How examples ask."""
+
+    UNSPECIFIED = "unspecified"
+    AVERAGE = "average"  # by one vector, between them
+    BEST_SCORE = "best_score"  # each by itself, and the best score counts
+
+
+class MetadataUpdateMode(WireEnum):
+    """What becomes of the keys that an update does not name."""
+
+    UNSPECIFIED = "unspecified"
+    MERGE = "merge"  # they stay
+    REPLACE = "replace"  # they go
 
 
 class Strategy(WireEnum):
@@ -88,6 +114,9 @@ class Strategy(WireEnum):
     EXACT_SCAN = "exact_scan"
     CODE_SCAN = "code_scan"
     GRAPH = "graph"  # graphs were walked, and what none covers yet was scanned by code
+    FILTERED_GRAPH = "filtered_graph"  # as graph, by walks that keep to what the filter lets through
+    FILTERED_SCAN = "filtered_scan"  # what the filter lets through was scanned by code
+    POSTINGS = "postings"  # words were looked up; no vectors were compared
 
 
 class Quantization(WireEnum):

@@ -52,10 +52,10 @@ def to_proto(value: MetadataValue) -> common_pb2.Value:
 
 
 def from_proto(metadata: Mapping[str, common_pb2.Value]) -> dict[str, MetadataValue]:
-    return {key: _value(value) for key, value in metadata.items()}
+    return {key: value_from_proto(value) for key, value in metadata.items()}
 
 
-def _value(value: common_pb2.Value) -> Any:
+def value_from_proto(value: common_pb2.Value) -> Any:
     kind = value.WhichOneof("kind")
     if kind == "string_list":
         return list(value.string_list.values)

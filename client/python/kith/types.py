@@ -1,18 +1,20 @@
 """What goes into calls and what comes back, as dataclasses. proto/kith/v1 documents every field.
 
-What a program makes itself: DocumentInput, DocumentDelete, Select, SplitterOptions, IndexOptions,
-SearchQuery.
+What a program makes itself: DocumentInput, DocumentDelete, MetadataUpdate, Select, SplitterOptions,
+IndexOptions, TextIndexOptions, SearchQuery and what it holds (Lexical, Hybrid, Rrf, Weighted, Recommend,
+Diversify).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-from typing import Optional
+from typing import Optional, Sequence, Union
 
 from kith.enums import (
-    CollectionState, Durability, FieldType, GroupBy, IndexPhase, Metric, OperationKind,
-    OperationState, Quantization, SegmentState, SplitterKind, Strategy, Truncation,
+    CollectionState, Durability, FieldType, GroupBy, IndexPhase, MetadataUpdateMode, Metric,
+    OperationKind, OperationState, Quantization, RecommendMethod, ScoreNormalisation, SegmentState,
+    SplitterKind, Strategy, Truncation,
 )  # fmt: skip
 from kith.errors import Error
 from kith.metadata import Metadata, MetadataValue
@@ -38,6 +40,7 @@ class Select:
     metadata: bool = False
     passages: bool = False  # of documents only: every hit names its passage
     vectors: bool = False
+    fields: Sequence[str] = ()  # of hits only: these keys of the metadata and no others
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +80,15 @@ class IndexOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class TextIndexOptions:
+    """How texts are searched by their words; fixed when the collection is made."""
+
+    enabled: bool = True
+    language: str = ""  # a stemmer's name, or "none"; empty: english
+    remove_stop_words: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class VectorSpace:
     name: str
     encoder: str  # empty: clients bring their own vectors
@@ -95,6 +107,8 @@ class Collection:
     vector_space: VectorSpace
     splitter: SplitterOptions
     default_durability: Durability
+    text_index: TextIndexOptions
+    unindexed_fields: list[str]  # of the metadata: stored, and never filtered by
     etag: str
     create_time: datetime.datetime
     update_time: datetime.datetime
@@ -218,6 +232,17 @@ class DocumentDelete:
     if_match: str = ""
 
 
+@dataclasses.dataclass
+class MetadataUpdate:
+    """Other metadata for a document that stays as it is."""
+
+    id: str
+    set: Metadata = dataclasses.field(default_factory=dict)
+    remove: Sequence[str] = ()
+    mode: MetadataUpdateMode | str = MetadataUpdateMode.MERGE
+    if_match: str = ""
+
+
 @dataclasses.dataclass(frozen=True)
 class Document:
     """A document as it is stored. Parts that were not selected are empty."""
@@ -254,9 +279,47 @@ class UpsertResponse:
 @dataclasses.dataclass(frozen=True)
 class DeleteResponse:
     deleted_count: int
+    missing_count: int  # ids that no document had
+    changed_count: int  # by a filter: written or deleted before their turn, and left as they are
+    commit_token: Optional[CommitToken]
+    durability: Durability
+
+
+@dataclasses.dataclass(frozen=True)
+class MetadataUpdateResult:
+    id: str
+    etag: str  # empty: there is no such document
+
+
+@dataclasses.dataclass(frozen=True)
+class UpdateMetadataResponse:
+    results: list[MetadataUpdateResult]
     missing_count: int
     commit_token: Optional[CommitToken]
     durability: Durability
+
+
+@dataclasses.dataclass(frozen=True)
+class FacetValue:
+    value: MetadataValue
+    document_count: int
+    passage_count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Facet:
+    field: str
+    values: list[FacetValue]  # most documents first
+    value_count: int  # different values in all
+    document_count: int  # that have the field
+
+
+@dataclasses.dataclass(frozen=True)
+class Facets:
+    facets: list[Facet]
+    document_count: int  # that pass the filter
+    passage_count: int
+    commit_token: Optional[CommitToken]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,9 +344,76 @@ class IngestAck:
 # --- Search ---
 
 
+@dataclasses.dataclass(frozen=True)
+class Lexical:
+    """By the words of a text (BM25), not by its meaning."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class DocumentId:
+    """A stored document, in the place of a text."""
+
+    id: str
+
+
+# What asks in a hybrid search, and what is an example in a recommendation: a plain string is a text.
+Part = Union[str, Lexical, DocumentId, VectorLike]
+Example = Union[str, DocumentId, VectorLike]
+
+
+@dataclasses.dataclass(frozen=True)
+class Rrf:
+    """Reciprocal rank fusion: a part contributes weight / (k + rank)."""
+
+    k: float = 60
+    weights: Sequence[float] = ()  # one a part; none: 1 each
+
+
+@dataclasses.dataclass(frozen=True)
+class Weighted:
+    """A part contributes weight * normalised score."""
+
+    weights: Sequence[float] = ()
+    normalisation: ScoreNormalisation | str = ScoreNormalisation.MIN_MAX
+
+
+@dataclasses.dataclass(frozen=True)
+class Hybrid:
+    """Several queries at once, whose rankings are fused."""
+
+    parts: Sequence[Part]
+    fusion: Optional[Rrf | Weighted] = None  # None: the server's choice
+    candidates: int = 0  # of each part that are fused; 0: 100, or limit + offset
+    fill_in: bool = False  # score by all parts what only some of them found
+
+    @classmethod
+    def of_text(cls, text: str, fusion: Optional[Rrf | Weighted] = None) -> Hybrid:
+        """By the meaning and by the words of a text."""
+        return cls([text, Lexical(text)], fusion)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recommend:
+    """By examples of what is wanted, and of what is not."""
+
+    positive: Sequence[Example]
+    negative: Sequence[Example] = ()
+    method: RecommendMethod | str = RecommendMethod.AVERAGE
+
+
+@dataclasses.dataclass(frozen=True)
+class Diversify:
+    """Hits that differ (maximal marginal relevance)."""
+
+    lambda_: float = 0.5  # 1: they only fit; 0: they only differ
+    pool: int = 0  # best candidates to choose from; 0: 100, or limit + offset
+
+
 @dataclasses.dataclass
 class SearchQuery:
-    """One search: exactly one of text, vector and document_id asks."""
+    """One search: exactly one of text, vector, document_id, lexical, hybrid and recommend asks."""
 
     text: Optional[str] = None
     vector: Optional[VectorLike] = None
@@ -298,6 +428,14 @@ class SearchQuery:
     truncation: Truncation | str = Truncation.END
     target_recall: Optional[float] = None  # 0.5..1
     ef: Optional[int] = None  # candidates that every graph's walk keeps, 1..16,384
+    lexical: Optional[str] = None
+    hybrid: Optional[Hybrid] = None
+    recommend: Optional[Recommend] = None
+    filter: str = ""  # only documents whose metadata passes; docs/filters.md
+    group_field: str = ""  # under GroupBy.FIELD
+    diversify: Optional[Diversify] = None
+    score_min: Optional[float] = None
+    explain: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -305,8 +443,21 @@ class ScoredPassage:
     passage: Passage
     text: str
     score: float
-    distance: float
+    distance: Optional[float]
     vector: Optional[Vector]
+    document_id: str
+    parts: list[PartScore]  # as in SearchHit
+
+
+@dataclasses.dataclass(frozen=True)
+class PartScore:
+    """What one part of a hybrid search says of a hit."""
+
+    rank: int  # among the part's candidates, from 1; 0: none of them
+    score: Optional[float]  # None if the part did not find the hit
+    normalised_score: float
+    contribution: float
+    filled_in: bool  # the part did not find the hit by itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -316,10 +467,12 @@ class SearchHit:
     text: str
     metadata: dict[str, MetadataValue]
     score: float  # higher is better
-    distance: float
+    distance: Optional[float]  # None if words asked, too
     vector: Optional[Vector]
-    passages: list[ScoredPassage]  # under GroupBy.DOCUMENT, the best first
+    passages: list[ScoredPassage]  # under GroupBy.DOCUMENT and FIELD, the best first
     etag: str
+    parts: list[PartScore]  # of a hybrid search: contributions add up to the score
+    group_value: str  # under GroupBy.FIELD
 
 
 @dataclasses.dataclass(frozen=True)
@@ -329,6 +482,21 @@ class SearchUsage:
     code_distance_count: int
     exact_distance_count: int
     graph_distance_count: int
+    posting_count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchStage:
+    name: str
+    detail: str
+    microseconds: float
+    counts: dict[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchExplanation:
+    stages: list[SearchStage]  # their times add up to the total
+    total_microseconds: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -339,6 +507,7 @@ class SearchResponse:
     metric: Metric
     usage: SearchUsage
     commit_token: Optional[CommitToken]  # of the state that was searched; None before the first write
+    explanation: Optional[SearchExplanation]  # if it was asked for
 
 
 # --- The encoder ---
