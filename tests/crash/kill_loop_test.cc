@@ -28,8 +28,18 @@ constexpr int kIdsPerWriter = 30;
 constexpr int kBatch = 4;
 constexpr char kCollection[] = "ledger";
 
-// What a document should be: its generation, or nothing if it was deleted or never written.
-using State = std::optional<int>;
+// What a document should be: its generation, and the last change of its metadata alone (0: none
+// since). Nothing if it was deleted or never written.
+struct Written {
+  int generation = 0;
+  int change = 0;
+  friend bool operator==(const Written&, const Written&) = default;
+};
+using State = std::optional<Written>;
+
+void PrintTo(const Written& written, std::ostream* out) {
+  *out << "generation " << written.generation << ", change " << written.change;
+}
 
 std::string TextOf(const std::string& id, int generation) {
   std::string text = id + " of generation " + std::to_string(generation) + ".";
@@ -41,8 +51,17 @@ std::string TextOf(const std::string& id, int generation) {
 
 // A write whose answer never came: all of it, or nothing.
 struct Pending {
+  enum class Kind { kUpsert, kDelete, kUpdate };
+  Kind kind = Kind::kUpsert;
   std::vector<std::string> ids;
-  State state;
+  int number = 0;  // the generation, or the change
+
+  // What it makes of a document.
+  State Applied(const State& before) const {
+    if (kind == Kind::kUpsert) return Written{number, 0};
+    if (kind == Kind::kDelete || !before) return std::nullopt;
+    return Written{before->generation, number};
+  }
 };
 
 // One thread with ids of its own: it knows what each of them must be.
@@ -53,16 +72,19 @@ class Writer {
   // Writes until an answer fails to come.
   void Run(client::Client& client) {
     while (!pending_) {
-      const bool deletes = random_() % 5 == 0;
+      const auto dice = random_() % 10;
       Pending write;
-      write.state = deletes ? State() : State(++generation_);
+      write.kind = dice < 2   ? Pending::Kind::kDelete
+                   : dice < 6 ? Pending::Kind::kUpdate
+                              : Pending::Kind::kUpsert;
+      write.number = ++number_of_write_;
       const int first = static_cast<int>(random_() % kIdsPerWriter);
       for (int i = 0; i < kBatch; ++i) {
         write.ids.push_back("w" + std::to_string(number_) + "-" +
                             std::to_string((first + i * 7) % kIdsPerWriter));
       }
-      if (deletes ? SendDelete(client, write) : SendUpsert(client, write)) {
-        for (const std::string& id : write.ids) acknowledged_[id] = write.state;
+      if (Send(client, write)) {
+        Apply(write);
         ++acknowledged_writes_;
       } else {
         pending_ = std::move(write);
@@ -71,7 +93,7 @@ class Writer {
   }
 
   // Compares with what is there, and takes over which of the two ways the pending write went.
-  void Check(const std::map<std::string, int>& stored) {
+  void Check(const std::map<std::string, Written>& stored) {
     const auto now = [&](const std::string& id) {
       const auto found = stored.find(id);
       return found == stored.end() ? State() : State(found->second);
@@ -79,30 +101,52 @@ class Writer {
     bool applied = false;
     if (pending_) {
       for (const std::string& id : pending_->ids) applied = applied || now(id) != acknowledged_[id];
-      if (applied) {
-        for (const std::string& id : pending_->ids) acknowledged_[id] = pending_->state;
-      }
+      if (applied) Apply(*pending_);
       pending_.reset();
     }
     for (const auto& [id, state] : acknowledged_) {
-      EXPECT_EQ(now(id).value_or(-1), state.value_or(-1))
-          << id << (applied ? " (pending write applied)" : "");
+      EXPECT_EQ(now(id), state) << id << (applied ? " (pending write applied)" : "");
     }
   }
 
   int acknowledged_writes() const { return acknowledged_writes_; }
 
  private:
+  void Apply(const Pending& write) {
+    for (const std::string& id : write.ids) acknowledged_[id] = write.Applied(acknowledged_[id]);
+  }
+
+  static bool Send(client::Client& client, const Pending& write) {
+    switch (write.kind) {
+      case Pending::Kind::kUpsert:
+        return SendUpsert(client, write);
+      case Pending::Kind::kDelete:
+        return SendDelete(client, write);
+      case Pending::Kind::kUpdate:
+        return SendUpdate(client, write);
+    }
+    return false;
+  }
   static bool SendUpsert(client::Client& client, const Pending& write) {
     v1::UpsertDocumentsRequest request;
     request.set_collection(kCollection);
     for (const std::string& id : write.ids) {
       v1::DocumentInput* document = request.add_documents();
       document->set_id(id);
-      document->set_text(TextOf(id, *write.state));
-      (*document->mutable_metadata())["generation"].set_int_value(*write.state);
+      document->set_text(TextOf(id, write.number));
+      (*document->mutable_metadata())["generation"].set_int_value(write.number);
     }
     return client.UpsertDocuments(request).ok();
+  }
+  static bool SendUpdate(client::Client& client, const Pending& write) {
+    v1::UpdateMetadataRequest request;
+    request.set_collection(kCollection);
+    for (const std::string& id : write.ids) {
+      v1::MetadataUpdate* update = request.add_updates();
+      update->set_id(id);
+      (*update->mutable_set())["change"].set_int_value(write.number);
+    }
+    return client.UpdateMetadata(request).ok();
   }
   static bool SendDelete(client::Client& client, const Pending& write) {
     v1::DeleteDocumentsRequest request;
@@ -113,7 +157,7 @@ class Writer {
 
   const int number_;
   std::mt19937 random_;
-  int generation_ = 0;
+  int number_of_write_ = 0;
   int acknowledged_writes_ = 0;
   std::map<std::string, State> acknowledged_;
   std::optional<Pending> pending_;
@@ -152,9 +196,18 @@ class KillLoopTest : public testing::TestWithParam<IndexWork> {
     return kithd;
   }
 
-  // Every stored document's generation, after checking that its parts belong together.
-  static std::map<std::string, int> ReadAll(client::Client& client) {
-    std::map<std::string, int> stored;
+  static Written WrittenOf(const google::protobuf::Map<std::string, v1::Value>& metadata) {
+    Written written;
+    written.generation = static_cast<int>(metadata.at("generation").int_value());
+    if (const auto change = metadata.find("change"); change != metadata.end()) {
+      written.change = static_cast<int>(change->second.int_value());
+    }
+    return written;
+  }
+
+  // What was written of every stored document, after checking that its parts belong together.
+  static std::map<std::string, Written> ReadAll(client::Client& client) {
+    std::map<std::string, Written> stored;
     v1::ListDocumentsRequest request;
     request.set_collection(kCollection);
     request.mutable_select()->set_text(true);
@@ -166,11 +219,11 @@ class KillLoopTest : public testing::TestWithParam<IndexWork> {
       EXPECT_TRUE(page.ok()) << page.status();
       if (!page.ok()) return stored;
       for (const v1::Document& document : page->documents()) {
-        const int generation = static_cast<int>(document.metadata().at("generation").int_value());
-        EXPECT_EQ(document.text(), TextOf(document.id(), generation));
+        const Written written = WrittenOf(document.metadata());
+        EXPECT_EQ(document.text(), TextOf(document.id(), written.generation));
         EXPECT_GT(document.passages_size(), 0);
         EXPECT_EQ(document.passages_size(), document.vectors_size());
-        stored[document.id()] = generation;
+        stored[document.id()] = written;
       }
       request.set_page_token(page->next_page_token());
     } while (!request.page_token().empty());
@@ -178,7 +231,7 @@ class KillLoopTest : public testing::TestWithParam<IndexWork> {
   }
 
   // Every hit of an exhaustive search is a stored document, and every stored document is found.
-  static void CheckSearch(client::Client& client, const std::map<std::string, int>& stored) {
+  static void CheckSearch(client::Client& client, const std::map<std::string, Written>& stored) {
     v1::SearchRequest request;
     request.set_collection(kCollection);
     request.mutable_query()->set_text("cats and fish");
@@ -190,7 +243,29 @@ class KillLoopTest : public testing::TestWithParam<IndexWork> {
     for (const v1::SearchHit& hit : found->hits()) {
       const auto document = stored.find(hit.document_id());
       ASSERT_NE(document, stored.end()) << hit.document_id();
-      EXPECT_EQ(hit.metadata().at("generation").int_value(), document->second);
+      EXPECT_EQ(WrittenOf(hit.metadata()), document->second);
+    }
+  }
+
+  // What the index has of the metadata is what the documents have: loaded, replayed or updated
+  // since.
+  static void CheckFilters(client::Client& client, const std::map<std::string, Written>& stored) {
+    std::map<int, uint64_t> documents;  // by their last change
+    for (const auto& [id, written] : stored) ++documents[written.change];
+    const auto count = [&](const std::string& filter) -> uint64_t {
+      v1::CountDocumentsRequest request;
+      request.set_collection(kCollection);
+      request.set_filter(filter);
+      const auto counted = client.CountDocuments(request);
+      EXPECT_TRUE(counted.ok()) << counted.status();
+      return counted.ok() ? counted->count() : 0;
+    };
+    EXPECT_EQ(count("generation > 0"), stored.size());
+    EXPECT_EQ(count("NOT change > 0"), documents[0]);
+    for (const auto& [change, expected] : documents) {
+      if (change > 0) {
+        EXPECT_EQ(count("change = " + std::to_string(change)), expected);
+      }
     }
   }
 
@@ -239,9 +314,10 @@ TEST_P(KillLoopTest, NothingAcknowledgedIsLostAndNothingIsThereByHalves) {
     // A kill damages no file that a manifest names.
     EXPECT_EQ(kithd->output().find("cannot be used"), std::string::npos) << kithd->output();
     client = Connect(address);
-    const std::map<std::string, int> stored = ReadAll(*client);
+    const std::map<std::string, Written> stored = ReadAll(*client);
     for (Writer& writer : writers) writer.Check(stored);
     CheckSearch(*client, stored);
+    CheckFilters(*client, stored);
   }
   int acknowledged = 0;
   for (const Writer& writer : writers) acknowledged += writer.acknowledged_writes();
