@@ -23,8 +23,13 @@ void ModeFlags::AddFusionTo(CLI::App& app) {
   app.add_option("--candidates", candidates, "With hybrid: best passages of each that are fused")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
-  app.add_flag("--fill-in", fill_in,
-               "With hybrid: score by both what only one of the two has found");
+  // Not one flag with a negation: CLI11 2.1 sets an optional to false when neither is given.
+  app.add_flag_callback(
+      "--fill-in", [this] { fill_in = true; },
+      "With hybrid: score by both what only one of the two has found (default: "
+      "unless --fusion is given)");
+  app.add_flag_callback(
+      "--no-fill-in", [this] { fill_in = false; }, "With hybrid: do not");
 }
 
 absl::Status ModeFlags::Fuse(v1::HybridQuery& hybrid) const {
@@ -45,7 +50,7 @@ absl::Status ModeFlags::Fuse(v1::HybridQuery& hybrid) const {
     return UsageError("--normalisation needs --fusion weighted");
   }
   hybrid.set_candidates(candidates);
-  hybrid.set_fill_in(fill_in);
+  if (fill_in) hybrid.set_fill_in(*fill_in);
   return absl::OkStatus();
 }
 

@@ -28,7 +28,7 @@ struct ModeFlags {
   std::optional<double> rrf_k = {};
   std::string normalisation = {};
   int32_t candidates = 0;
-  bool fill_in = false;
+  std::optional<bool> fill_in = {};
 
   // What belongs to the mode "hybrid" alone.
   void AddFusionTo(CLI::App& app);

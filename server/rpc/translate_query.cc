@@ -89,7 +89,7 @@ absl::StatusOr<engine::HybridQuery> ReadHybrid(v1::HybridQuery* in, const engine
     KITH_ASSIGN_OR_RETURN(out.fusion, ReadWeighted(in->weighted()));
   }
   out.candidates = in->candidates();
-  out.fill_in = in->fill_in();
+  if (in->has_fill_in()) out.fill_in = in->fill_in();
   return out;
 }
 

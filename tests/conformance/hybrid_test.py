@@ -132,6 +132,22 @@ class HybridTest(ServerCase):
         both = kith.Hybrid([kith.DocumentId("bread"), kith.Lexical("sugar")])
         self.assertEqual(self.ids(hybrid=both)[0], "cake")
 
+    def test_the_servers_own_fusion_fills_in_unless_it_is_told_not_to(self) -> None:
+        self.fill()
+        parts = ["graphs of neighbours", kith.Lexical("XK-4711")]
+        for fusion, fill_in, filled in (
+            (None, None, True),
+            (None, False, False),
+            (kith.Weighted([0.4, 1]), None, False),
+            (kith.Weighted([0.4, 1]), True, True),
+        ):
+            with self.subTest(fusion=fusion, fill_in=fill_in):
+                # One candidate each: meaning finds another document than the word does.
+                hybrid = kith.Hybrid(parts, fusion, 1, fill_in)
+                [hit] = self.search(hybrid=hybrid, limit=1).hits
+                self.assertEqual(hit.document_id, "code")
+                self.assertEqual(hit.parts[0].filled_in, filled)
+
     # --- By examples ---
 
     def test_examples_ask_and_are_left_out(self) -> None:

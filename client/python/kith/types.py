@@ -386,7 +386,8 @@ class Hybrid:
     parts: Sequence[Part]
     fusion: Optional[Rrf | Weighted] = None  # None: the server's choice
     candidates: int = 0  # of each part that are fused; 0: 100, or limit + offset
-    fill_in: bool = False  # score by all parts what only some of them found
+    # Score by all parts what only some of them found. None: unless a fusion is given.
+    fill_in: Optional[bool] = None
 
     @classmethod
     def of_text(cls, text: str, fusion: Optional[Rrf | Weighted] = None) -> Hybrid:
