@@ -63,7 +63,9 @@ TEST(DiversifyTest, EveryHitIsTheBestOfTheDefinitionAndPagesFitTogether) {
     if (pool > 3) std::fill_n(vectors.begin(), dimension, 0.0f);  // a vector without direction
     const double lambda = static_cast<double>(random() % 11) / 10;
     const auto picked = Pick(scores, vectors, dimension, lambda, pool);
-    const auto [least, most] = std::minmax_element(scores.begin(), scores.end());
+    // Not a structured binding: clang 14 does not let a lambda refer to one.
+    const auto range = std::minmax_element(scores.begin(), scores.end());
+    const auto least = range.first, most = range.second;
     const auto value = [&](size_t hit, size_t taken) {
       const double relevance =
           *most > *least ? (double{scores[hit]} - *least) / (double{*most} - *least) : 1;
