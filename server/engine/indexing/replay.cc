@@ -260,15 +260,12 @@ absl::Status ReplayRange(const ReplaySource& source, index::OrdinalRange range,
   return replay.Finish();
 }
 
-absl::Status ReplayUpdates(const ReplaySource& source, index::OrdinalRange range, uint64_t after,
-                           const Call& call, index::IndexWriter* index) {
+absl::Status ReplayUpdates(const ReplaySource& source, index::OrdinalRange range, const Call& call,
+                           index::IndexWriter* index) {
   UpdateReplay replay(source, index);
   KITH_RETURN_IF_ERROR(source.reader.ScanUpdates(
       source.shard.shard, kSpace, range.begin, range.end,
-      [&](const storage::MetadataUpdate& update) {
-        return update.sequence <= after || replay.Visit(update);
-      },
-      call));
+      [&](const storage::MetadataUpdate& update) { return replay.Visit(update); }, call));
   return replay.Finish();
 }
 

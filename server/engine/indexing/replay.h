@@ -33,10 +33,10 @@ struct ReplaySource {
 absl::Status ReplayRange(const ReplaySource& source, index::OrdinalRange range,
                          const LoadProgress& progress, const Call& call, index::IndexWriter* index);
 
-// Gives the rows of a range the metadata that documents got by commits after `after`, as storage
-// has it.
-absl::Status ReplayUpdates(const ReplaySource& source, index::OrdinalRange range, uint64_t after,
-                           const Call& call, index::IndexWriter* index);
+// Gives the rows of documents whose first ordinal is in a range, and that have an update row, the
+// metadata that storage has of them now.
+absl::Status ReplayUpdates(const ReplaySource& source, index::OrdinalRange range, const Call& call,
+                           index::IndexWriter* index);
 
 }  // namespace kith::engine
 

@@ -61,7 +61,6 @@ class Loader {
 
   absl::StatusOr<std::unique_ptr<index::IndexWriter>> Load(const store::ManifestRecord& manifest) {
     KITH_ASSIGN_OR_RETURN(index_, index::IndexWriter::Create(IndexOptionsOf(shard_, source_.rows)));
-    std::vector<const store::SegmentRecord*> opened;
     uint64_t loaded_to = 0;
     for (const store::SegmentRecord& record : manifest.segments()) {
       auto segment = OpenSegment(services_, shard_, index_->options(), record, call_);
@@ -77,16 +76,14 @@ class Loader {
       }
       KITH_RETURN_IF_ERROR(ReplayTo(loaded_to, record.begin_ordinal()));
       index_->AddSealed(std::move(segment->segment), std::move(segment->metadata));
-      opened.push_back(&record);
       if (progress_) progress_(std::min(index_->live_rows(), live_rows_));
       loaded_to = record.end_ordinal();
     }
     KITH_RETURN_IF_ERROR(ReplayTo(loaded_to, end_));
-    // What the segments' files do not know: updates and deletes since they were written.
-    for (const store::SegmentRecord* record : opened) {
-      KITH_RETURN_IF_ERROR(ReplayUpdates(source_, {record->begin_ordinal(), record->end_ordinal()},
-                                         record->metadata_at_sequence(), call_, index_.get()));
-    }
+    // What the segments' files do not know: updates and deletes since they were written. All update
+    // rows that are there, since a document's passages can lie in two segments, of which one was
+    // written since; an update that a segment has already changes nothing.
+    KITH_RETURN_IF_ERROR(ReplayUpdates(source_, {0, end_}, call_, index_.get()));
     KITH_RETURN_IF_ERROR(reader_.ScanTombstones(
         shard_.shard, kSpace, 0, end_,
         [this](const storage::Tombstone& tombstone) {
