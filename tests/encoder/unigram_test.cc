@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "encoder/utf8.h"
@@ -16,6 +17,7 @@
 namespace kith::encoder {
 namespace {
 
+using std::string_view_literals::operator""sv;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -132,8 +134,10 @@ TEST(UnigramTest, SpacesInARowAreWordsOfTheirOwnUnlessTheyAreCollapsed) {
 TEST(UnigramTest, ADamagedCharacterMapIsRefusedOrChangesTheTextAndNothingElse) {
   const auto map_of = [](std::string bytes) { return PrecompiledCharsmap::Parse("test", bytes); };
   EXPECT_TRUE(map_of("").ok());
-  for (const char* lie : {"abc", "\x03\0\0\0abcd", "\xFF\xFF\xFF\xFF abcd"}) {
-    EXPECT_THAT(std::string(map_of(std::string(lie, 8)).status().message()),
+  for (const std::string_view lie :
+       {"abc\0\0\0\0\0"sv, "\x03\0\0\0abcd"sv, "\xFF\xFF\xFF\xFF abc"sv}) {
+    ASSERT_EQ(lie.size(), 8u);
+    EXPECT_THAT(std::string(map_of(std::string(lie)).status().message()),
                 HasSubstr("the precompiled character map has 8 bytes"));
   }
   for (uint64_t seed = 0; seed < 300; ++seed) {

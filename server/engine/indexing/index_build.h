@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,8 @@ struct IndexBuild {
   std::vector<index::SegmentView> inputs;  // keeps them alive, so that none is named twice
   std::shared_ptr<Call> call;
   uint64_t total = 0;  // live rows
+  // Of the View that it works on, from when it has taken one; guarded by the indexer's mutex.
+  std::optional<uint64_t> sequence;
 
   // Relaxed: numbers for people to look at.
   std::atomic<bool> running{false};

@@ -1,6 +1,7 @@
 #include "server/engine/indexing/manifest_keeper.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "kith/base/check.h"
@@ -108,14 +109,16 @@ store::ManifestRecord ManifestKeeper::Next(const index::IndexView& view,
 
 absl::Status ManifestKeeper::DropUnneeded(const store::ManifestRecord& manifest,
                                           const index::OrdinalRange& range,
+                                          storage::Sequence keep_after,
                                           storage::CommitBatch* batch) const {
   const storage::Reader reader = services_->store->Latest();
   Runs tombstones;
   KITH_RETURN_IF_ERROR(reader.ScanTombstones(
       shard_, space_, range.begin, range.end,
       [&](const storage::Tombstone& row) {
-        tombstones.Add(row.first, IsNeeded(manifest, &store::SegmentRecord::built_at_sequence,
-                                           row.first, row.count, row.sequence));
+        tombstones.Add(row.first, row.sequence > keep_after ||
+                                      IsNeeded(manifest, &store::SegmentRecord::built_at_sequence,
+                                               row.first, row.count, row.sequence));
         return true;
       },
       Call::Background()));
@@ -123,8 +126,9 @@ absl::Status ManifestKeeper::DropUnneeded(const store::ManifestRecord& manifest,
   KITH_RETURN_IF_ERROR(reader.ScanUpdates(
       shard_, space_, range.begin, range.end,
       [&](const storage::MetadataUpdate& row) {
-        updates.Add(row.first, IsNeeded(manifest, &store::SegmentRecord::metadata_at_sequence,
-                                        row.first, row.count, row.sequence));
+        updates.Add(row.first, row.sequence > keep_after ||
+                                   IsNeeded(manifest, &store::SegmentRecord::metadata_at_sequence,
+                                            row.first, row.count, row.sequence));
         return true;
       },
       Call::Background()));
@@ -135,12 +139,12 @@ absl::Status ManifestKeeper::DropUnneeded(const store::ManifestRecord& manifest,
   return absl::OkStatus();
 }
 
-absl::Status ManifestKeeper::Commit(store::ManifestRecord next,
-                                    const index::OrdinalRange& touched) {
+absl::Status ManifestKeeper::Commit(store::ManifestRecord next, const index::OrdinalRange& touched,
+                                    storage::Sequence keep_after) {
   record_ = std::move(next);
   storage::CommitBatch batch(*services_->store);
   if (!stored_) batch.PutManifest(shard_, space_, record_);
-  KITH_RETURN_IF_ERROR(DropUnneeded(record_, touched, &batch));
+  KITH_RETURN_IF_ERROR(DropUnneeded(record_, touched, keep_after, &batch));
   if (batch.empty()) return absl::OkStatus();
   KITH_RETURN_IF_ERROR(services_->store->Commit(
       batch, stored_ ? storage::Durability::kApplied : storage::Durability::kSynced));
@@ -150,18 +154,19 @@ absl::Status ManifestKeeper::Commit(store::ManifestRecord next,
 }
 
 absl::Status ManifestKeeper::Follow(const index::IndexView& view,
-                                    std::span<const store::SegmentRecord> added) {
+                                    std::span<const store::SegmentRecord> added,
+                                    storage::Sequence keep_after) {
   index::OrdinalRange touched;
   store::ManifestRecord next = Next(view, added, &touched);
   if (touched.begin != touched.end) stored_ = false;
-  return Commit(std::move(next), touched);
+  return Commit(std::move(next), touched, keep_after);
 }
 
 absl::Status ManifestKeeper::FollowLoaded(const index::IndexView& view, storage::Ordinal end) {
   index::OrdinalRange touched;
   store::ManifestRecord next = Next(view, {}, &touched);
   if (touched.begin != touched.end) stored_ = false;
-  return Commit(std::move(next), {0, end});
+  return Commit(std::move(next), {0, end}, std::numeric_limits<storage::Sequence>::max());
 }
 
 void ManifestKeeper::RemoveUnnamed() {

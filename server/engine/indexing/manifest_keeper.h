@@ -30,11 +30,13 @@ class ManifestKeeper {
                  store::ManifestRecord stored);
 
   // Stores that the segments of `view` are the shard's. Each sealed one is in the manifest already,
-  // or among `added`.
-  absl::Status Follow(const index::IndexView& view, std::span<const store::SegmentRecord> added);
+  // or among `added`. Tombstones and updates of commits after `keep_after` stay, whoever needs them
+  // now: a build that is under way has not seen them, and its segment will.
+  absl::Status Follow(const index::IndexView& view, std::span<const store::SegmentRecord> added,
+                      storage::Sequence keep_after);
 
   // As Follow, and drops every tombstone and update that no segment of `view` needs, wherever it
-  // lies: after all ordinals below `end` have been loaded.
+  // lies: after all ordinals below `end` have been loaded, and before anything is built.
   absl::Status FollowLoaded(const index::IndexView& view, storage::Ordinal end);
 
   const store::ManifestRecord& record() const { return record_; }
@@ -52,10 +54,12 @@ class ManifestKeeper {
   store::ManifestRecord Next(const index::IndexView& view,
                              std::span<const store::SegmentRecord> added,
                              index::OrdinalRange* touched);
-  absl::Status Commit(store::ManifestRecord next, const index::OrdinalRange& touched);
-  // Tombstones and updates that begin in `range` and that no segment of `manifest` needs.
+  absl::Status Commit(store::ManifestRecord next, const index::OrdinalRange& touched,
+                      storage::Sequence keep_after);
+  // Tombstones and updates up to `keep_after` that begin in `range` and that no segment of
+  // `manifest` needs.
   absl::Status DropUnneeded(const store::ManifestRecord& manifest, const index::OrdinalRange& range,
-                            storage::CommitBatch* batch) const;
+                            storage::Sequence keep_after, storage::CommitBatch* batch) const;
   void RemoveUnnamed();
 
   const Services* const services_;

@@ -117,6 +117,11 @@ class ShardIndexer {
   std::vector<std::function<void()>> TakeAnswered(const index::IndexView& view)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
+  // The View that a build works on, from which on nothing is dropped that came after it.
+  std::shared_ptr<const View> TakeView(IndexBuild* build) const ABSL_LOCKS_EXCLUDED(mu_);
+  // The commit up to which all builds under way know everything.
+  uint64_t SeenByBuilds() const ABSL_LOCKS_EXCLUDED(mu_);
+
   // On a thread of the scheduler.
   void Run(const std::shared_ptr<IndexBuild>& build) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Build(IndexBuild* build) ABSL_LOCKS_EXCLUDED(mu_);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include "absl/synchronization/notification.h"
@@ -48,8 +49,24 @@ void ShardIndexer::Run(const std::shared_ptr<IndexBuild>& build) {
   Finish(build, status);
 }
 
+std::shared_ptr<const View> ShardIndexer::TakeView(IndexBuild* build) const {
+  // Under the lock: an installation that did not see this build comes before the View, which then
+  // has all that it drops.
+  absl::MutexLock lock(&mu_);
+  std::shared_ptr<const View> view = shard_->view();
+  build->sequence = view->sequence;
+  return view;
+}
+
+uint64_t ShardIndexer::SeenByBuilds() const {
+  absl::MutexLock lock(&mu_);
+  uint64_t seen = std::numeric_limits<uint64_t>::max();
+  for (const auto& build : builds_) seen = std::min(seen, build->sequence.value_or(seen));
+  return seen;
+}
+
 absl::Status ShardIndexer::Build(IndexBuild* build) {
-  const std::shared_ptr<const View> view = shard_->view();
+  const std::shared_ptr<const View> view = TakeView(build);
   const std::vector<index::SegmentView> inputs = Present(view->index, *build);
   if (inputs.empty()) return absl::OkStatus();
   SegmentJob job;
@@ -118,7 +135,7 @@ absl::Status ShardIndexer::Repair(IndexBuild* build) {
 }
 
 absl::Status ShardIndexer::Fold(IndexBuild* build) {
-  const std::shared_ptr<const View> view = shard_->view();
+  const std::shared_ptr<const View> view = TakeView(build);
   const std::vector<index::SegmentView> present = Present(view->index, *build);
   if (present.empty()) return absl::OkStatus();
   const index::SegmentView& segment = present.front();
@@ -166,7 +183,7 @@ absl::Status ShardIndexer::Install(std::vector<store::SegmentRecord> added,
     }
     if (status.ok()) status = change(committer.index());
     if (!status.ok()) return false;
-    absl::Status stored = manifest_->Follow(committer.index().Publish(), added);
+    absl::Status stored = manifest_->Follow(committer.index().Publish(), added, SeenByBuilds());
     if (!stored.ok()) {
       services_->Report(Event::Level::kWarning,
                         "the manifest could not be stored, the index in memory goes on: " +
