@@ -11,9 +11,9 @@
 
 #include "fixture.h"
 #include "index/metadata/value_view.h"
+#include "random_metadata.h"
 #include "server/engine/filtering/document_pages.h"
 #include "server/engine/filtering/page_cursor.h"
-#include "tests/index/metadata/rows.h"
 
 namespace kith::engine {
 namespace {
@@ -23,21 +23,6 @@ using index::CompareOp;
 using index::Filter;
 using index::Random;
 using index::ScalarValue;
-
-// The index takes any bytes, the engine only UTF-8.
-bool IsUtf8(const std::string& text) { return text.find('\xff') == std::string::npos; }
-
-Metadata AMetadata(Random& random) {
-  Metadata metadata = index::ARow(random);
-  std::erase_if(metadata, [](const auto& entry) {
-    if (const auto* text = std::get_if<std::string>(&entry.second)) return !IsUtf8(*text);
-    if (const auto* list = std::get_if<std::vector<std::string>>(&entry.second)) {
-      return !std::all_of(list->begin(), list->end(), IsUtf8);
-    }
-    return false;
-  });
-  return metadata;
-}
 
 class DocumentsByFilterTest : public DatabaseTest {
  protected:

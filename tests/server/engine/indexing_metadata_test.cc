@@ -208,6 +208,94 @@ TEST_F(TextIndexingTest, WordsAndMetadataOfTextsAreTheSameHoweverTheyCameIntoThe
   EXPECT_EQ(Events("cannot be used"), 0);
 }
 
+// Its first passages are the last of a full segment, which is sealed and whose metadata is written
+// anew after the update; the others lie in the next one, which grows at first and is sealed then,
+// and of whose rows too few were updated for that.
+TEST_F(TextIndexingTest, ADocumentInTwoSegmentsHasItsNewMetadataInBothAfterARestart) {
+  constexpr int kBefore = 8192 - 3;  // rows, of as many as a segment takes
+  constexpr int kPassages = 6;
+  constexpr int kUpdated = 900;  // over a tenth of the first segment
+  options.indexing.seal_rows = 8192;
+  options.model_dir = std::filesystem::path(KITH_TEST_DATA) / "encoder" / "tiny-bert-mean";
+  CollectionSpec spec;
+  spec.name = "texts";
+  spec.index.m = 4;
+  spec.index.ef_construction = 16;
+  auto texts = Create(spec);
+  ASSERT_NE(texts, nullptr);
+  const VectorSpace space = texts->info().space;
+  const auto write = [&](int first, int end) {
+    std::vector<DocumentInput> batch;
+    for (int i = first; i < end; ++i) {
+      const std::string id = std::to_string(i);
+      metadata[id] = {{"state", std::string("other")}};
+      std::vector<float> vector(space.dimension);
+      for (float& value : vector) value = static_cast<float>(random() % 100) + 1;
+      batch.push_back(Vec(id, std::move(vector), metadata[id]));
+      batch.back().vector->fingerprint = space.space_hash;
+      if (batch.size() < 1000 && i + 1 < end) continue;
+      const auto written = Upsert(*texts, std::move(batch));
+      ASSERT_TRUE(written.ok()) << written.status();
+      batch.clear();
+    }
+  };
+  // Of "long" and of many others of the first segment, which is then written anew.
+  int folds = 0;
+  const auto update = [&](const std::string& state) {
+    metadata["long"] = {{"state", state}};
+    std::vector<MetadataChange> changes = {{.id = "long", .set = metadata["long"]}};
+    for (int i = 0; i < kUpdated; ++i) {
+      const std::string id = std::to_string(i);
+      metadata[id] = {{"state", "updated " + state}};
+      changes.push_back({.id = id, .set = metadata[id]});
+    }
+    const auto changed = UpdateMetadata(*texts, std::move(changes));
+    ASSERT_TRUE(changed.ok()) << changed.status();
+    AwaitEvents("was written anew", ++folds);
+  };
+  const auto expect = [&](const std::string& state) {
+    ExpectCompanions(*texts);
+    for (const std::string filtered : {"old", "new", "newer"}) {
+      SearchRequest request = {.query = TextQuery{"cats"}, .limit = 100, .exact = true};
+      request.filter = index::Filter::Compare("state", index::CompareOp::kEqual, filtered);
+      const auto found = Search(*texts, request);
+      ASSERT_TRUE(found.ok()) << found.status();
+      EXPECT_EQ(found->hits.size(), filtered == state ? kPassages : 0) << filtered;
+    }
+  };
+  const auto restart = [&] {
+    texts.reset();
+    Reopen();
+    texts = Find("texts");
+  };
+
+  ASSERT_NO_FATAL_FAILURE(write(0, kBefore));
+  std::string text;
+  for (int i = 0; i < kPassages; ++i) {
+    text += "# Guide " + std::to_string(i) + "\n\nThe wings of aircraft carried cats.\n\n";
+  }
+  metadata["long"] = {{"state", std::string("old")}};
+  const auto written = Upsert(*texts, {Text("long", text, metadata["long"])});
+  ASSERT_TRUE(written.ok()) << written.status();
+  ASSERT_EQ(written->results[0].passage_count, kPassages);
+  AwaitEvents("passages became segment", 1);
+  expect("old");
+  ASSERT_NO_FATAL_FAILURE(update("new"));
+  expect("new");
+  restart();
+  expect("new");
+
+  ASSERT_NO_FATAL_FAILURE(write(kBefore, kBefore + 100));
+  Seal(*texts);
+  ASSERT_NO_FATAL_FAILURE(update("newer"));
+  expect("newer");
+  restart();
+  expect("newer");
+  EXPECT_EQ(Events("passages became segment"), 2);
+  EXPECT_EQ(Events("was written anew"), folds);
+  EXPECT_EQ(Events("cannot be used"), 0);
+}
+
 TEST_F(TextIndexingTest, WhatTheSchemaLeavesOutOfTheIndexIsStoredAlone) {
   options.model_dir = std::filesystem::path(KITH_TEST_DATA) / "encoder" / "tiny-bert-mean";
   CollectionSpec spec;
