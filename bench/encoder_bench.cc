@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "encoder/encoder.h"
-#include "encoder/gemm.h"
+#include "encoder/onednn.h"
 #include "fmt/format.h"
 #include "tests/encoder/model_files.h"
 
@@ -46,7 +46,7 @@ double PeakGflops() {
   constexpr int kSize = 1024;
   std::vector<float> a(kSize * kSize, 0.5f), b(kSize * kSize, 0.25f), c(kSize * kSize);
   const auto times = Times(10, [&] {
-    if (!Multiply(kSize, kSize, kSize, {a.data(), kSize}, {b.data(), kSize}, {c.data(), kSize})
+    if (!OneDnnMultiply(kSize, kSize, kSize, {a.data(), kSize}, {b.data(), kSize}, false, {c.data(), kSize})
              .ok()) {
       fmt::print(stderr, "the product failed\n");
     }

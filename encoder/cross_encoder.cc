@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <new>
 #include <optional>
 #include <utility>
@@ -11,7 +10,6 @@
 #include "encoder/forward.h"
 #include "encoder/invalid_model.h"
 #include "encoder/json_file.h"
-#include "encoder/kernels/dispatch.h"
 #include "encoder/safetensors.h"
 #include "encoder/weights.h"
 #include "kith/base/status_macros.h"
@@ -25,7 +23,7 @@ struct CrossEncoder::Model {
   // The head: out(tanh(dense(hidden state of the first token))).
   DenseWeights dense;
   DenseWeights out;
-  const Kernels* kernels = nullptr;
+  Arithmetic arithmetic;
 };
 
 namespace {
@@ -77,10 +75,9 @@ float RelevanceOf(float logit) {
 }
 
 absl::StatusOr<std::unique_ptr<const CrossEncoder>> CrossEncoder::Load(
-    const std::filesystem::path& dir) try {
+    const std::filesystem::path& dir, const ArithmeticOptions& options) try {
   auto model = std::make_unique<Model>();
-  const char* forced = std::getenv("KITH_ENCODER_KERNELS");
-  KITH_ASSIGN_OR_RETURN(model->kernels, ChooseKernels(forced == nullptr ? "" : forced));
+  KITH_ASSIGN_OR_RETURN(model->arithmetic, ChooseArithmetic(options));
   KITH_ASSIGN_OR_RETURN(const JsonFile json, JsonFile::Read(dir, "config.json"));
   KITH_ASSIGN_OR_RETURN(const Head* head, FindHead(json));
   KITH_RETURN_IF_ERROR(RequireOneLabel(json));
@@ -101,7 +98,7 @@ absl::StatusOr<std::unique_ptr<const CrossEncoder>> CrossEncoder::Load(
   }
   KITH_ASSIGN_OR_RETURN(const Safetensors file, Safetensors::Open(dir / "model.safetensors"));
   const TensorVisitor ignore = [](auto, auto, auto) {};
-  KITH_ASSIGN_OR_RETURN(model->weights, LoadWeights(config, file, ignore));
+  KITH_ASSIGN_OR_RETURN(model->weights, LoadWeights(config, file, model->arithmetic, ignore));
   TensorReader reader(file, ignore);
   KITH_ASSIGN_OR_RETURN(model->dense, reader.ReadDense(head->dense, config.hidden_size,
                                                        config.hidden_size, /*has_bias=*/true));
@@ -208,8 +205,8 @@ absl::Status CrossEncoder::Forward(std::span<const EncodedPair> pairs, RunState*
       chunk.push_back(pair.token_ids);
       if (segments) second.push_back(pair.second_begin);
     }
-    KITH_RETURN_IF_ERROR(ForwardChunk(model_->config, model_->weights, *model_->kernels, chunk,
-                                      second, state, call));
+    KITH_RETURN_IF_ERROR(ForwardChunk(model_->config, model_->weights, *model_->arithmetic.kernels,
+                                      chunk, second, state, call));
     const float* hidden = state->hidden.data();
     for (const auto& sequence : chunk) {
       *out = Logit(hidden);

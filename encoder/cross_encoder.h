@@ -23,6 +23,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "encoder/arithmetic.h"
 #include "encoder/run_state.h"
 #include "encoder/tokenizer.h"
 #include "kith/base/call.h"
@@ -46,7 +47,9 @@ class CrossEncoder {
  public:
   // Reads a directory of BertForSequenceClassification, RobertaForSequenceClassification or
   // XLMRobertaForSequenceClassification with one label. Fails as Encoder::Load does.
-  static absl::StatusOr<std::unique_ptr<const CrossEncoder>> Load(const std::filesystem::path& dir);
+  static absl::StatusOr<std::unique_ptr<const CrossEncoder>> Load(
+      const std::filesystem::path& dir,
+      const ArithmeticOptions& options = ArithmeticOptions::FromEnvironment());
   ~CrossEncoder();
   CrossEncoder(const CrossEncoder&) = delete;
   CrossEncoder& operator=(const CrossEncoder&) = delete;

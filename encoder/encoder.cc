@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <new>
 #include <utility>
 
@@ -10,7 +9,6 @@
 #include "encoder/fingerprint.h"
 #include "encoder/forward.h"
 #include "encoder/invalid_model.h"
-#include "encoder/kernels/dispatch.h"
 #include "encoder/safetensors.h"
 #include "encoder/weights.h"
 #include "kith/base/status_macros.h"
@@ -23,7 +21,7 @@ struct Encoder::Model {
   std::unique_ptr<const Tokenizer> tokenizer;
   Weights weights;
   std::vector<DenseWeights> dense;  // as config.dense
-  const Kernels* kernels = nullptr;
+  Arithmetic arithmetic;
   int overhead_tokens[2] = {0, 0};  // by Role
 };
 
@@ -83,7 +81,6 @@ EncoderInfo Describe(const std::filesystem::path& dir, const Config& config,
   EncoderInfo info;
   info.name = name.substr(name.rfind('/') + 1);
   info.architecture = config.architecture;
-  info.precision = "float32";
   info.dimension = config.dimension();
   info.max_tokens = config.max_tokens;
   info.num_layers = config.num_layers;
@@ -103,10 +100,10 @@ EncoderInfo Describe(const std::filesystem::path& dir, const Config& config,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const Encoder>> Encoder::Load(const std::filesystem::path& dir,
-                                                             std::string_view name) try {
+                                                             std::string_view name,
+                                                             const ArithmeticOptions& options) try {
   auto model = std::make_unique<Model>();
-  const char* forced = std::getenv("KITH_ENCODER_KERNELS");
-  KITH_ASSIGN_OR_RETURN(model->kernels, ChooseKernels(forced == nullptr ? "" : forced));
+  KITH_ASSIGN_OR_RETURN(model->arithmetic, ChooseArithmetic(options));
   KITH_ASSIGN_OR_RETURN(model->config, LoadConfig(dir));
   const Config& config = model->config;
   const std::filesystem::path transformer = dir / config.transformer_path;
@@ -128,7 +125,7 @@ absl::StatusOr<std::unique_ptr<const Encoder>> Encoder::Load(const std::filesyst
     for (const uint64_t extent : shape) space.Add(extent);
     space.Add(numbers);
   };
-  KITH_ASSIGN_OR_RETURN(model->weights, LoadWeights(config, file, visit));
+  KITH_ASSIGN_OR_RETURN(model->weights, LoadWeights(config, file, model->arithmetic, visit));
   KITH_ASSIGN_OR_RETURN(model->dense, LoadDense(dir, config, visit));
 
   model->info = Describe(dir, config, model->weights);
@@ -138,7 +135,8 @@ absl::StatusOr<std::unique_ptr<const Encoder>> Encoder::Load(const std::filesyst
     model->info.memory_bytes += numbers * sizeof(float);
   }
   if (!name.empty()) model->info.name = name;
-  model->info.kernels = model->kernels->name;
+  model->info.kernels = model->arithmetic.kernels->name;
+  model->info.precision = PrecisionName(model->arithmetic.precision);
   model->info.files = ModelFiles(dir, config);
   model->info.space_hash = space.Hex();
   KITH_ASSIGN_OR_RETURN(model->info.artifact_hash, ArtifactHash(dir, model->info.files));
@@ -237,7 +235,7 @@ absl::Status Encoder::Forward(Sequences sequences, RunState* state, float* out,
       tokens += sequences[taken++].size();
     }
     const Sequences chunk = sequences.first(taken);
-    KITH_RETURN_IF_ERROR(ForwardChunk(config, model_->weights, *model_->kernels, chunk,
+    KITH_RETURN_IF_ERROR(ForwardChunk(config, model_->weights, *model_->arithmetic.kernels, chunk,
                                       /*second=*/{}, state, call));
     const float* hidden = state->hidden.data();
     for (const auto& sequence : chunk) {

@@ -25,6 +25,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "encoder/arithmetic.h"
 #include "encoder/pooling.h"
 #include "encoder/run_state.h"
 #include "encoder/tokenizer.h"
@@ -38,8 +39,8 @@ enum class Role { kQuery, kPassage };
 struct EncoderInfo {
   std::string name;          // the directory's own name, as in "kith-mini"
   std::string architecture;  // "bert", "xlm-roberta"
-  std::string precision;     // of the arithmetic: "float32"
-  std::string kernels;       // the instruction set in use: "avx2"; forced by KITH_ENCODER_KERNELS
+  std::string precision;     // of the linear layers: "float32", "bfloat16" or "int8"
+  std::string kernels;       // the instruction set in use, as in kernels/dispatch.h: "avx2"
 
   int dimension = 0;   // of an embedding
   int max_tokens = 0;  // of one sequence, with its special tokens
@@ -81,9 +82,11 @@ class Encoder {
   // Reads the model in `dir`. A directory that is damaged, incomplete or of a kind this encoder
   // does not know fails with FAILED_PRECONDITION / INVALID_MODEL, in a sentence naming file, tensor
   // and reason. Nothing is allocated from a size that was not checked against the file.
-  // `name`: how the model is called; empty: as the directory is.
-  static absl::StatusOr<std::unique_ptr<const Encoder>> Load(const std::filesystem::path& dir,
-                                                             std::string_view name = {});
+  // `name`: how the model is called; empty: as the directory is. `options`: by which instructions
+  // and in which precision it computes.
+  static absl::StatusOr<std::unique_ptr<const Encoder>> Load(
+      const std::filesystem::path& dir, std::string_view name = {},
+      const ArithmeticOptions& options = ArithmeticOptions::FromEnvironment());
   ~Encoder();
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;

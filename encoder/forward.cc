@@ -3,7 +3,6 @@
 
 #include "encoder/forward.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "encoder/gemm.h"
@@ -48,100 +47,95 @@ class Pass {
       const size_t tokens = sequences_[s].size();
       const size_t second = second_.empty() ? tokens : static_cast<size_t>(second_[s]);
       for (size_t i = 0; i < tokens; ++i, row += size_) {
-        const float* word = weights_.words.data() + static_cast<size_t>(sequences_[s][i]) * size_;
-        std::copy(word, word + size_, row);
-        AddNorm(row, first_position + i * size_,
-                weights_.segments.data() + (i < second ? 0 : size_), weights_.embedding_norm);
+        weights_.words.Read(sequences_[s][i], row);
+        kernels_.add_bias(row, 1, size_, first_position + i * size_);
+        kernels_.add_bias(row, 1, size_, weights_.segments.data() + (i < second ? 0 : size_));
       }
     }
+    Normalise(state_.hidden.data(), num_tokens_, weights_.embedding_norm);
   }
 
-  // hidden = LayerNorm(hidden + Wo softmax(Q Kᵀ / sqrt D) V + bias)
+  // context = softmax(Q Kᵀ / sqrt D) V
   absl::Status SelfAttention(const LayerWeights& w) {
-    float* qkv = state_.qkv.data();
-    KITH_RETURN_IF_ERROR(w.qkv.Apply(state_.hidden.data(), num_tokens_, qkv));
-    kernels_.add_bias(qkv, num_tokens_, 3 * size_, w.qkv_bias.data());
+    KITH_RETURN_IF_ERROR(ForBlocks([&](size_t first, int rows) {
+      return w.qkv.Apply(state_.hidden.data() + first * size_, rows, Epilogue::kStore,
+                         state_.qkv.data() + first * 3 * size_, &state_.linear);
+    }));
     size_t first = 0;
     for (const auto& sequence : sequences_) {
-      KITH_RETURN_IF_ERROR(Attend(qkv + first * 3 * size_, static_cast<int>(sequence.size()),
-                                  state_.context.data() + first * size_));
+      for (int head = 0; head < config_.num_heads; ++head) Attend(first, sequence.size(), head);
       first += sequence.size();
     }
-    // The queries, keys and values are spent: their place takes the block's output.
-    KITH_RETURN_IF_ERROR(w.attention_out.Apply(state_.context.data(), num_tokens_, qkv));
-    AddNormRows(qkv, w.attention_out_bias, w.attention_norm);
     return absl::OkStatus();
   }
 
-  // One sequence. qkv: [t, 3C]; context: [t, C], a head's D columns at a time.
-  absl::Status Attend(const float* qkv, int tokens, float* context) {
-    const int head_size = config_.head_size();
-    const int stride = 3 * size_;
-    const float scale = 1.0f / std::sqrt(static_cast<float>(head_size));
-    float* scores = state_.scores.data();
-    for (int head = 0; head < config_.num_heads; ++head) {
-      const float* queries = qkv + head * head_size;
-      const ConstMatrix keys = {queries + size_, stride};
-      const ConstMatrix values = {queries + 2 * size_, stride};
-      for (int first = 0; first < tokens; first += kScoreRows) {
-        const int rows = std::min(kScoreRows, tokens - first);
-        const size_t offset = static_cast<size_t>(first);
-        KITH_RETURN_IF_ERROR(MultiplyTransposed(rows, tokens, head_size, scale,
-                                                {queries + offset * stride, stride}, keys,
-                                                {scores, tokens}));
-        if (!weights_.relative_bias.empty()) AddRelativeBias(head, first, rows, tokens, scores);
-        kernels_.softmax(scores, rows, tokens, tokens);
-        KITH_RETURN_IF_ERROR(Multiply(rows, head_size, tokens, {scores, tokens}, values,
-                                      {context + offset * size_ + head * head_size, size_}));
-      }
-    }
-    return absl::OkStatus();
-  }
-
-  // scores: [rows, tokens], of the queries from `first` on.
-  void AddRelativeBias(int head, int first, int rows, int tokens, float* scores) {
+  // One head of the sequence whose tokens begin at `first`.
+  void Attend(size_t first, size_t tokens, int head) {
+    const size_t head_size = static_cast<size_t>(config_.head_size());
+    const float* queries = state_.qkv.data() + first * 3 * size_ + head * head_size;
     const int middle = config_.max_tokens - 1;  // distance 0
     const float* bias =
-        weights_.relative_bias.data() + static_cast<size_t>(head) * (2 * middle + 1) + middle;
-    for (int i = 0; i < rows; ++i, scores += tokens) {
-      const float* of_first_key = bias - (first + i);
-      for (int j = 0; j < tokens; ++j) scores[j] += of_first_key[j];
-    }
+        weights_.relative_bias.empty()
+            ? nullptr
+            : weights_.relative_bias.data() + static_cast<size_t>(head) * (2 * middle + 1) + middle;
+    kernels_.attend({.queries = queries,
+                     .keys = queries + size_,
+                     .values = queries + 2 * size_,
+                     .stride = static_cast<size_t>(3 * size_),
+                     .tokens = tokens,
+                     .head_size = head_size,
+                     .scale = 1.0f / std::sqrt(static_cast<float>(head_size)),
+                     .bias = bias,
+                     .scratch = state_.attention.data(),
+                     .out = state_.context.data() + first * size_ + head * head_size,
+                     .out_stride = static_cast<size_t>(size_)});
   }
 
-  // hidden = LayerNorm(hidden + W2 f(W1 hidden + b1) + b2)
+  // hidden = LayerNorm(hidden + Wo context + bo); hidden = LayerNorm(hidden + W2 f(W1 hidden + b1)
+  // + b2)
   absl::Status FeedForward(const LayerWeights& w) {
-    float* inner = state_.inner.data();
-    KITH_RETURN_IF_ERROR(w.inner.Apply(state_.hidden.data(), num_tokens_, inner));
-    Activate(inner, w.inner_bias);
-    KITH_RETURN_IF_ERROR(w.outer.Apply(inner, num_tokens_, state_.context.data()));
-    AddNormRows(state_.context.data(), w.outer_bias, w.outer_norm);
+    return ForBlocks([&](size_t first, int rows) -> absl::Status {
+      float* hidden = state_.hidden.data() + first * size_;
+      float* inner = state_.inner.data();
+      LinearScratch* scratch = &state_.linear;
+      KITH_RETURN_IF_ERROR(w.attention_out.Apply(state_.context.data() + first * size_, rows,
+                                                 Epilogue::kAdd, hidden, scratch));
+      Normalise(hidden, rows, w.attention_norm);
+      KITH_RETURN_IF_ERROR(w.inner.Apply(hidden, rows, InnerEpilogue(), inner, scratch));
+      KITH_RETURN_IF_ERROR(w.outer.Apply(inner, rows, Epilogue::kAdd, hidden, scratch));
+      Normalise(hidden, rows, w.outer_norm);
+      return absl::OkStatus();
+    });
+  }
+
+  // Calls run(first, rows) for equal blocks of at most kBlockRows tokens.
+  template <typename Run>
+  absl::Status ForBlocks(const Run& run) {
+    const int blocks = (num_tokens_ + kBlockRows - 1) / kBlockRows;
+    int first = 0;
+    for (int i = 0; i < blocks; ++i) {
+      const int rows = num_tokens_ / blocks + (i < num_tokens_ % blocks ? 1 : 0);
+      KITH_RETURN_IF_ERROR(run(static_cast<size_t>(first), rows));
+      first += rows;
+    }
     return absl::OkStatus();
   }
 
-  void Activate(float* inner, const std::vector<float>& bias) {
+  Epilogue InnerEpilogue() const {
     switch (config_.activation) {
       case Activation::kGelu:
-        return kernels_.bias_gelu(inner, num_tokens_, bias.size(), bias.data());
+        return Epilogue::kGelu;
       case Activation::kGeluTanh:
-        return kernels_.bias_gelu_tanh(inner, num_tokens_, bias.size(), bias.data());
+        return Epilogue::kGeluTanh;
       case Activation::kRelu:
-        return kernels_.bias_relu(inner, num_tokens_, bias.size(), bias.data());
+        break;
     }
+    return Epilogue::kRelu;
   }
 
-  void AddNorm(float* row, const float* add, const float* bias, const LayerNormWeights& norm) {
-    kernels_.add_layer_norm(row, size_, add, bias, norm.gamma.data(), norm.beta.data(),
-                            config_.layer_norm_eps);
-  }
-
-  // hidden = LayerNorm(hidden + block + bias), every row. block: [T, C].
-  void AddNormRows(const float* block, const std::vector<float>& bias,
-                   const LayerNormWeights& norm) {
-    float* row = state_.hidden.data();
-    for (int i = 0; i < num_tokens_; ++i, row += size_, block += size_) {
-      AddNorm(row, block, bias.data(), norm);
-    }
+  void Normalise(float* rows, int count, const LayerNormWeights& norm) {
+    kernels_.layer_norm(rows, static_cast<size_t>(count), static_cast<size_t>(size_),
+                        norm.gamma.data(), norm.beta.data(), config_.layer_norm_eps);
   }
 
   const Config& config_;

@@ -1,6 +1,6 @@
 // The forward pass of BERT (Devlin et al., 2018) and those that compute as it does, over sequences
-// packed end to end: nothing is padded, so nothing is computed for padding. Matrix products run
-// over all tokens of a chunk at once; attention runs within each sequence.
+// packed end to end: nothing is padded, so nothing is computed for padding. Linear layers run over
+// blocks of a chunk's tokens; attention runs within each sequence.
 
 #ifndef KITH_ENCODER_FORWARD_H_
 #define KITH_ENCODER_FORWARD_H_
@@ -21,8 +21,10 @@ namespace kith::encoder {
 // core's share of the caches while its neighbours work on chunks of their own, and there are enough
 // rows to multiply at full speed.
 inline constexpr int kChunkTokens = 256;
-// Queries whose attention scores are held at once, so that long sequences need no T x T matrix.
-inline constexpr int kScoreRows = 128;
+// Tokens that pass together through what does not mix tokens: the attention's output, the
+// feed-forward block and the normalisations. Their activations lie in the second-level cache from
+// one step to the next.
+inline constexpr int kBlockRows = 128;
 
 using Sequences = std::span<const std::span<const int32_t>>;
 

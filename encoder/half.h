@@ -1,5 +1,5 @@
-// The two 16-bit float formats that models are stored in, widened to float32. Exact for every
-// value.
+// The two 16-bit float formats that models are stored in, widened to float32 (exact for every
+// value), and bfloat16 made from float32.
 
 #ifndef KITH_ENCODER_HALF_H_
 #define KITH_ENCODER_HALF_H_
@@ -12,6 +12,12 @@ namespace kith::encoder {
 // bfloat16: the upper half of a float32.
 inline float FloatFromBf16(uint16_t bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
+
+// The nearest bfloat16 to a finite float, ties to even. Floats above the largest become infinite.
+inline uint16_t Bf16FromFloat(float x) {
+  const uint32_t bits = std::bit_cast<uint32_t>(x);
+  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
 // IEEE 754 binary16: 1 sign bit, 5 of exponent (bias 15), 10 of mantissa.

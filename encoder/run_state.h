@@ -8,34 +8,16 @@
 #define KITH_ENCODER_RUN_STATE_H_
 
 #include <cstddef>
-#include <memory>
-#include <new>
+
+#include "encoder/buffer.h"
+#include "encoder/gemm.h"
 
 namespace kith::encoder {
 
 struct Config;
 
-// Floats at a 64-byte boundary (a cache line, and the widest vector register), not initialised.
-class FloatBuffer {
- public:
-  FloatBuffer() = default;
-  explicit FloatBuffer(size_t count)
-      : count_(count),
-        data_(static_cast<float*>(::operator new(count * sizeof(float), std::align_val_t(64)))) {}
-
-  float* data() { return data_.get(); }
-  const float* data() const { return data_.get(); }
-  size_t size() const { return count_; }
-
- private:
-  struct Free {
-    void operator()(float* p) const { ::operator delete(p, std::align_val_t(64)); }
-  };
-  size_t count_ = 0;
-  std::unique_ptr<float, Free> data_;
-};
-
-// T: tokens of a chunk, at most chunk_tokens; C: hidden size; F: intermediate size.
+// T: tokens of a chunk, at most chunk_tokens; R: rows of a block (forward.h); C: hidden size; F:
+// intermediate size.
 class RunState {
  public:
   explicit RunState(const Config& config);
@@ -43,11 +25,12 @@ class RunState {
   size_t memory_bytes() const;
 
   const int chunk_tokens;
-  FloatBuffer hidden;   // [T, C] the residual stream
-  FloatBuffer qkv;      // [T, 3C] queries, keys and values side by side
-  FloatBuffer context;  // [T, C] what attention gathered; then each block's output
-  FloatBuffer inner;    // [T, F] the feed-forward block's inner layer
-  FloatBuffer scores;   // [rows of queries, T] attention of one head
+  FloatBuffer hidden;     // [T, C] the residual stream
+  FloatBuffer qkv;        // [T, 3C] queries, keys and values side by side
+  FloatBuffer context;    // [T, C] what attention gathered
+  FloatBuffer inner;      // [R, F] the feed-forward block's inner layer
+  FloatBuffer attention;  // scores and turned keys of one head
+  LinearScratch linear;   // for R rows of up to max(C, F) numbers
 };
 
 }  // namespace kith::encoder

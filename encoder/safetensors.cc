@@ -105,6 +105,13 @@ absl::StatusOr<Safetensors> Safetensors::Open(const std::filesystem::path& path)
   return Safetensors(std::move(file), std::move(tensors), sizeof(header_bytes) + header_bytes);
 }
 
+absl::StatusOr<std::vector<uint16_t>> Safetensors::ReadHalves(const TensorEntry& entry) const {
+  std::vector<uint16_t> halves(entry.count());
+  KITH_RETURN_IF_ERROR(
+      file_.ReadAt(data_begin_ + entry.begin, halves.data(), halves.size() * sizeof(uint16_t)));
+  return halves;
+}
+
 absl::Status Safetensors::ReadFloats(std::string_view name, const TensorEntry& entry,
                                      float* out) const {
   const uint64_t count = entry.count();
@@ -113,8 +120,7 @@ absl::Status Safetensors::ReadFloats(std::string_view name, const TensorEntry& e
     KITH_RETURN_IF_ERROR(file_.ReadAt(begin, out, count * sizeof(float)));
   } else if (entry.dtype == "F16" || entry.dtype == "BF16") {
     const auto widen = entry.dtype == "F16" ? FloatFromF16 : FloatFromBf16;
-    std::vector<uint16_t> halves(count);
-    KITH_RETURN_IF_ERROR(file_.ReadAt(begin, halves.data(), count * sizeof(uint16_t)));
+    KITH_ASSIGN_OR_RETURN(const std::vector<uint16_t> halves, ReadHalves(entry));
     std::transform(halves.begin(), halves.end(), out, widen);
   } else {
     return InvalidModel("{}: tensor {} is stored as {}, only F32, F16 and BF16 can be weights",

@@ -57,6 +57,8 @@ class Safetensors {
   // The numbers of a tensor of F32, F16 or BF16 as float32. Fails when one is NaN or infinite.
   // `out` holds count() floats.
   absl::Status ReadFloats(std::string_view name, const TensorEntry& entry, float* out) const;
+  // The numbers of a tensor of F16 or BF16 as they are stored.
+  absl::StatusOr<std::vector<uint16_t>> ReadHalves(const TensorEntry& entry) const;
 
  private:
   Safetensors(InputFile file, TensorMap tensors, uint64_t data_begin)

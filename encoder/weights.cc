@@ -57,19 +57,19 @@ const LayerNames& NamesOf(Family family) {
 }
 
 // One or several linear layers of the same input, their outputs side by side.
-absl::Status ReadLinear(TensorReader* reader, std::span<const std::string> names, int outputs_each,
-                        int inputs, LinearWeights* weights, std::vector<float>* bias) {
-  std::vector<float> rows;
+absl::StatusOr<LinearWeights> ReadLinear(TensorReader* reader, std::span<const std::string> names,
+                                         int outputs_each, int inputs,
+                                         const Arithmetic& arithmetic) {
+  std::vector<float> rows, bias;
   for (const std::string& name : names) {
     KITH_RETURN_IF_ERROR(reader->Append(name + ".weight", {outputs_each, inputs}, &rows));
-    KITH_RETURN_IF_ERROR(reader->Append(name + ".bias", {outputs_each}, bias));
+    KITH_RETURN_IF_ERROR(reader->Append(name + ".bias", {outputs_each}, &bias));
   }
-  const int outputs = outputs_each * static_cast<int>(names.size());
-  *weights = LinearWeights(rows.data(), outputs, inputs);
-  return absl::OkStatus();
+  return LinearWeights(rows.data(), bias.data(), static_cast<int>(bias.size()), inputs, arithmetic);
 }
 
-absl::StatusOr<LayerWeights> ReadLayer(const Config& config, int index, TensorReader* reader) {
+absl::StatusOr<LayerWeights> ReadLayer(const Config& config, int index,
+                                       const Arithmetic& arithmetic, TensorReader* reader) {
   const int size = config.hidden_size, inner_size = config.intermediate_size;
   const LayerNames& names = NamesOf(config.family);
   const std::string layer = fmt::format(fmt::runtime(names.layer), index);
@@ -80,12 +80,12 @@ absl::StatusOr<LayerWeights> ReadLayer(const Config& config, int index, TensorRe
   const std::string outer = layer + names.outer;
 
   LayerWeights w;
-  KITH_RETURN_IF_ERROR(ReadLinear(reader, qkv, size, size, &w.qkv, &w.qkv_bias));
-  KITH_RETURN_IF_ERROR(
-      ReadLinear(reader, {&attention_out, 1}, size, size, &w.attention_out, &w.attention_out_bias));
+  KITH_ASSIGN_OR_RETURN(w.qkv, ReadLinear(reader, qkv, size, size, arithmetic));
+  KITH_ASSIGN_OR_RETURN(w.attention_out,
+                        ReadLinear(reader, {&attention_out, 1}, size, size, arithmetic));
   KITH_ASSIGN_OR_RETURN(w.attention_norm, reader->ReadNorm(layer + names.attention_norm, size));
-  KITH_RETURN_IF_ERROR(ReadLinear(reader, {&inner, 1}, inner_size, size, &w.inner, &w.inner_bias));
-  KITH_RETURN_IF_ERROR(ReadLinear(reader, {&outer, 1}, size, inner_size, &w.outer, &w.outer_bias));
+  KITH_ASSIGN_OR_RETURN(w.inner, ReadLinear(reader, {&inner, 1}, inner_size, size, arithmetic));
+  KITH_ASSIGN_OR_RETURN(w.outer, ReadLinear(reader, {&outer, 1}, size, inner_size, arithmetic));
   KITH_ASSIGN_OR_RETURN(w.outer_norm, reader->ReadNorm(layer + names.outer_norm, size));
   return w;
 }
@@ -103,15 +103,14 @@ std::vector<float> RelativeBias(const Config& config, const std::vector<float>& 
 }
 
 uint64_t MemoryBytes(const Weights& weights) {
-  uint64_t floats = weights.words.size() + weights.positions.size() + weights.segments.size() +
-                    weights.relative_bias.size();
-  uint64_t bytes = 0;
+  uint64_t floats = weights.positions.size() + weights.segments.size() +
+                    weights.relative_bias.size() + 2 * weights.embedding_norm.gamma.size();
+  uint64_t bytes = weights.words.memory_bytes();
   for (const LayerWeights& w : weights.layers) {
     for (const LinearWeights* linear : {&w.qkv, &w.attention_out, &w.inner, &w.outer}) {
       bytes += linear->memory_bytes();
     }
-    floats += w.qkv_bias.size() + w.attention_out_bias.size() + w.inner_bias.size() +
-              w.outer_bias.size() + 4 * w.outer_norm.gamma.size();
+    floats += 4 * w.outer_norm.gamma.size();
   }
   return bytes + floats * sizeof(float);
 }
@@ -181,6 +180,14 @@ absl::Status TensorReader::Append(const std::string& name, std::initializer_list
   return absl::OkStatus();
 }
 
+absl::StatusOr<WordTable> TensorReader::ReadTable(const std::string& name, int rows, int columns) {
+  KITH_ASSIGN_OR_RETURN(std::vector<float> numbers, Read(name, {rows, columns}));
+  const auto it = file_.tensors().find(std::string(prefix_) + name);
+  if (it->second.dtype == "F32") return WordTable(std::move(numbers), columns);
+  KITH_ASSIGN_OR_RETURN(std::vector<uint16_t> halves, file_.ReadHalves(it->second));
+  return WordTable(std::move(halves), it->second.dtype == "BF16", columns);
+}
+
 absl::StatusOr<LayerNormWeights> TensorReader::ReadNorm(const std::string& name, int size) {
   LayerNormWeights norm;
   KITH_ASSIGN_OR_RETURN(norm.gamma, Read(name + ".weight", {size}));
@@ -201,11 +208,11 @@ absl::StatusOr<DenseWeights> TensorReader::ReadDense(const std::string& name, in
 }
 
 absl::StatusOr<Weights> LoadWeights(const Config& config, const Safetensors& file,
-                                    const TensorVisitor& visitor) {
+                                    const Arithmetic& arithmetic, const TensorVisitor& visitor) {
   TensorReader reader(file, visitor, kPrefixes, kWordTable);
   const int size = config.hidden_size;
   Weights weights;
-  KITH_ASSIGN_OR_RETURN(weights.words, reader.Read(kWordTable, {config.vocab_size, size}));
+  KITH_ASSIGN_OR_RETURN(weights.words, reader.ReadTable(kWordTable, config.vocab_size, size));
   KITH_ASSIGN_OR_RETURN(weights.positions, reader.Read("embeddings.position_embeddings.weight",
                                                        {config.max_positions, size}));
   if (config.type_vocab_size > 0) {
@@ -222,7 +229,7 @@ absl::StatusOr<Weights> LoadWeights(const Config& config, const Safetensors& fil
     weights.relative_bias = RelativeBias(config, by_bucket);
   }
   for (int i = 0; i < config.num_layers; ++i) {
-    KITH_ASSIGN_OR_RETURN(LayerWeights layer, ReadLayer(config, i, &reader));
+    KITH_ASSIGN_OR_RETURN(LayerWeights layer, ReadLayer(config, i, arithmetic, &reader));
     weights.layers.push_back(std::move(layer));
   }
   weights.parameters = reader.parameters();

@@ -14,9 +14,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "encoder/arithmetic.h"
 #include "encoder/config.h"
 #include "encoder/gemm.h"
 #include "encoder/safetensors.h"
+#include "encoder/word_table.h"
 
 namespace kith::encoder {
 
@@ -26,15 +28,11 @@ struct LayerNormWeights {
 };
 
 struct LayerWeights {
-  LinearWeights qkv;  // C -> 3C: queries, keys and values side by side
-  std::vector<float> qkv_bias;
+  LinearWeights qkv;            // C -> 3C: queries, keys and values side by side
   LinearWeights attention_out;  // C -> C
-  std::vector<float> attention_out_bias;
   LayerNormWeights attention_norm;
   LinearWeights inner;  // C -> F
-  std::vector<float> inner_bias;
   LinearWeights outer;  // F -> C
-  std::vector<float> outer_bias;
   LayerNormWeights outer_norm;
 };
 
@@ -50,7 +48,7 @@ struct DenseWeights {
 };
 
 struct Weights {
-  std::vector<float> words;      // [V, C]
+  WordTable words;               // [V, C]
   std::vector<float> positions;  // [P, C]
   std::vector<float> segments;   // [S, C], S >= 1; a lone sequence is segment 0
   LayerNormWeights embedding_norm;
@@ -83,6 +81,8 @@ class TensorReader {
   // Puts the tensor's numbers behind those in `numbers`.
   absl::Status Append(const std::string& name, std::initializer_list<int> shape,
                       std::vector<float>* numbers);
+  // A table of `rows` rows, kept as it is stored.
+  absl::StatusOr<WordTable> ReadTable(const std::string& name, int rows, int columns);
   absl::StatusOr<LayerNormWeights> ReadNorm(const std::string& name, int size);
   // `name`.weight and, if it has one, `name`.bias; else zeros.
   absl::StatusOr<DenseWeights> ReadDense(const std::string& name, int outputs, int inputs,
@@ -104,7 +104,7 @@ int RelativeBucket(int distance, int buckets);
 
 // Tensors that the forward pass does not read (position_ids, the pooler) may be there.
 absl::StatusOr<Weights> LoadWeights(const Config& config, const Safetensors& file,
-                                    const TensorVisitor& visitor);
+                                    const Arithmetic& arithmetic, const TensorVisitor& visitor);
 
 }  // namespace kith::encoder
 

@@ -11,8 +11,16 @@
 
 namespace kith::encoder {
 
-// Every set that this processor can run, from the plainest ("scalar", the oracle of the others) to
-// the fastest.
+// The oracle of the others.
+extern const Kernels kScalarKernels;
+
+// Every set that this processor can run, from the plainest to the fastest:
+//   scalar      formulas, one number after the other
+//   vector128   128-bit registers, whatever the processor
+//   onednn      oneDNN's float32 products, the rest by the best of 128 and 256 bits; the default
+//               where there is no AVX2
+//   avx2        with FMA
+//   avx512      F, BW, DQ and VL; avx512vnni: with VNNI for int8; avx512bf16: with BF16 as well
 std::span<const Kernels* const> AvailableKernels();
 
 // The set of that name, or the fastest one for the empty name. A name that this processor cannot

@@ -1,7 +1,7 @@
-// The row-wise parts of a transformer: what is left beside the matrix products. One table of
-// function pointers for each instruction set; dispatch.h chooses one. Kernel files include this
-// header and no other, so that no inline function is compiled for a processor that may not be
-// there.
+// What a forward pass spends its time in: products, attention, and the row-wise parts between them.
+// One table of function pointers for each instruction set; dispatch.h chooses one. Kernel files
+// include this header, gemm.h and the .inc files alone, so that no inline function is compiled for
+// a processor that may not be there.
 //
 // All matrices are row-major float32 without padding between the rows unless a stride is named. No
 // alignment is required (unaligned loads cost nothing on the processors that have these sets).
@@ -9,7 +9,9 @@
 #ifndef KITH_ENCODER_KERNELS_KERNELS_H_
 #define KITH_ENCODER_KERNELS_KERNELS_H_
 
-#include <cstddef>
+#include <stddef.h>
+
+#include "encoder/kernels/gemm.h"
 
 namespace kith::encoder {
 
@@ -32,19 +34,21 @@ struct Kernels {
   // >= 1.
   void (*softmax)(float* x, size_t rows, size_t cols, size_t stride);
 
-  // One row, the residual and the normalisation after it: with s = x + add + bias,
-  //   x = (s - mean(s)) / sqrt(variance(s) + eps) * gamma + beta
-  // in two passes over s, so that a large mean costs no digits. cols >= 1.
-  void (*add_layer_norm)(float* x, size_t cols, const float* add, const float* bias,
-                         const float* gamma, const float* beta, float eps);
-};
+  // Every row is normalised: (x - mean) / sqrt(variance + eps) * gamma + beta, in two passes, so
+  // that a large mean costs no digits. cols >= 1.
+  void (*layer_norm)(float* x, size_t rows, size_t cols, const float* gamma, const float* beta,
+                     float eps);
 
-// One each per file of this folder.
-extern const Kernels kScalarKernels;
-extern const Kernels kVector128Kernels;
-#if defined(__x86_64__)
-extern const Kernels kAvx2Kernels;
-#endif
+  void (*attend)(const Attention& attention);
+
+  // Linear layers in each precision. `f32` null: they are oneDNN's.
+  const GemmKernels* f32;
+  const GemmKernels* bf16;
+  const GemmKernels* int8;
+  // There are instructions for this precision; else it is right, and offered only by force.
+  bool native_bf16;
+  bool native_int8;
+};
 
 }  // namespace kith::encoder
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -37,8 +38,21 @@ std::vector<float> Logits(const CrossEncoder& model, const std::vector<EncodedPa
   return logits;
 }
 
+TEST(CrossEncoderTest, ReducedPrecisionStaysWithinItsTolerance) {
+  for (const auto& [precision, tolerance] : {std::pair("bfloat16", 0.06), {"int8", 0.2}}) {
+    const auto model = CrossEncoder::Load(TestData() / kReference, {"", precision});
+    ASSERT_TRUE(model.ok()) << model.status();
+    for (const json& line : GoldenPairs()) {
+      const EncodedPair pair = (*model)->Prepare(line.at("query").get<std::string>(),
+                                                 line.at("text").get<std::string>());
+      EXPECT_NEAR(Logits(**model, {pair})[0], line.at("logit").get<double>(), tolerance)
+          << precision << ": " << line;
+    }
+  }
+}
+
 TEST(CrossEncoderTest, EveryPairScoresAsTheReferenceSays) {
-  const auto model = CrossEncoder::Load(TestData() / kReference);
+  const auto model = CrossEncoder::Load(TestData() / kReference, {"", "float32"});
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ((*model)->max_tokens(), 64);
   std::vector<EncodedPair> pairs;

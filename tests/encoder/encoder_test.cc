@@ -72,8 +72,14 @@ double LargestDifference(const Embedding& a, const Embedding& b) {
 
 class GoldenTest : public ::testing::TestWithParam<std::tuple<std::string, const Kernels*>> {
  protected:
-  void SetUp() override { ::setenv("KITH_ENCODER_KERNELS", kernels().name, 1); }
-  void TearDown() override { ::unsetenv("KITH_ENCODER_KERNELS"); }
+  void SetUp() override {
+    ::setenv("KITH_ENCODER_KERNELS", kernels().name, 1);
+    ::setenv("KITH_ENCODER_PRECISION", "float32", 1);
+  }
+  void TearDown() override {
+    ::unsetenv("KITH_ENCODER_KERNELS");
+    ::unsetenv("KITH_ENCODER_PRECISION");
+  }
   const std::string& model() const { return std::get<0>(GetParam()); }
   const Kernels& kernels() const { return *std::get<1>(GetParam()); }
 };
@@ -124,6 +130,29 @@ TEST_P(GoldenTest, ATextEmbedsTheSameAloneAndInABatch) {
   }
 }
 
+double Cosine(const Embedding& a, const Embedding& b) {
+  double product = 0, squares_a = 0, squares_b = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    product += static_cast<double>(a[i]) * b[i];
+    squares_a += static_cast<double>(a[i]) * a[i];
+    squares_b += static_cast<double>(b[i]) * b[i];
+  }
+  return product / std::sqrt(squares_a * squares_b);
+}
+
+TEST_P(GoldenTest, ReducedPrecisionStaysWithinItsTolerance) {
+  for (const auto& [precision, least] : {std::pair("bfloat16", 0.9998), {"int8", 0.998}}) {
+    const auto encoder =
+        Encoder::Load(kReferences + model(), "", {std::string(kernels().name), precision});
+    ASSERT_TRUE(encoder.ok()) << encoder.status();
+    EXPECT_EQ((*encoder)->info().precision, precision);
+    for (const GoldenLine& line : ReadGolden(TestData() / model() / "golden.jsonl")) {
+      EXPECT_GE(Cosine(Embed(**encoder, {line.ids})[0], line.embedding), least)
+          << precision << ": " << line.text;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Models, GoldenTest,
     ::testing::Combine(::testing::Values(kMeanModel, kClsModel, "tiny-distilbert-mean",
@@ -135,12 +164,21 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
+TEST(EncoderTest, RefusesArithmeticThatItDoesNotKnow) {
+  for (const ArithmeticOptions& options :
+       {ArithmeticOptions{"", "float8"}, ArithmeticOptions{"sse9", ""}}) {
+    const auto encoder = Encoder::Load(kReferences + kMeanModel, "", options);
+    EXPECT_EQ(encoder.status().code(), absl::StatusCode::kInvalidArgument);
+  }
+}
+
 TEST(EncoderTest, SaysWhatItIs) {
   const auto encoder = Load(kReferences + kClsModel);
   const EncoderInfo& info = encoder->info();
   EXPECT_EQ(info.name, kClsModel);
   EXPECT_EQ(info.architecture, "bert");
-  EXPECT_EQ(info.precision, "float32");
+  EXPECT_EQ(info.kernels, AvailableKernels().back()->name);
+  EXPECT_EQ(info.precision, AvailableKernels().back()->native_bf16 ? "bfloat16" : "float32");
   EXPECT_EQ(info.dimension, 48);
   EXPECT_EQ(info.max_tokens, 96);
   EXPECT_EQ(info.num_layers, 3);
@@ -154,7 +192,10 @@ TEST(EncoderTest, SaysWhatItIs) {
   EXPECT_EQ(info.passage_prompt, "passage: ");
   // All of the file's 2-byte numbers but the pooler's.
   EXPECT_EQ(info.parameters, 243264u / 2 - 48 * 48 - 48);
-  EXPECT_GE(info.memory_bytes, info.parameters * 4);
+  // The word table stays in its 2 bytes a number.
+  const uint64_t words = 1200 * 48;
+  EXPECT_GE(info.memory_bytes, (info.parameters - words) * 4 + words * 2);
+  EXPECT_LT(info.memory_bytes, info.parameters * 4);
   EXPECT_THAT(info.artifact_hash, SizeIs(32));
   EXPECT_THAT(info.space_hash, SizeIs(32));
   EXPECT_THAT(info.files,

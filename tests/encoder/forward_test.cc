@@ -31,10 +31,11 @@ std::vector<int32_t> RandomIds(int count, int vocab, std::mt19937* random) {
   return ids;
 }
 
-Weights Load(const Config& config, const ModelDir& dir) {
+Weights Load(const Config& config, const ModelDir& dir, const Kernels& kernels) {
   const auto file = Safetensors::Open(dir.path() / "model.safetensors");
   EXPECT_TRUE(file.ok()) << file.status();
-  auto weights = LoadWeights(config, *file, [](auto, auto, auto) {});
+  auto weights =
+      LoadWeights(config, *file, {&kernels, Precision::kFloat32}, [](auto, auto, auto) {});
   EXPECT_TRUE(weights.ok()) << weights.status();
   return *std::move(weights);
 }
@@ -54,7 +55,7 @@ void ExpectParity(const ModelDir& dir, int num_layers,
   auto config = LoadConfig(dir.path());
   ASSERT_TRUE(config.ok()) << config.status();
   config->num_layers = num_layers;  // the layers above are left out
-  const Weights weights = Load(*config, dir);
+  const Weights weights = Load(*config, dir, kernels);
   const auto tensors = ReadTensors(dir.path() / "model.safetensors");
   RunState state(*config);
   const std::vector<std::span<const int32_t>> spans(sequences.begin(), sequences.end());
@@ -110,11 +111,11 @@ TEST(ForwardTest, EveryActivationAndOddShapesMatchTheFormulas) {
   }
 }
 
-TEST(ForwardTest, SequencesLongerThanTheRowsOfScoresMatchTheFormulas) {
+TEST(ForwardTest, SequencesLongerThanABlockMatchTheFormulas) {
   ModelDir dir;
   WriteRandomModel({.layers = 1, .hidden = 16, .heads = 2, .inner = 16, .positions = 700}, 5, &dir);
   std::mt19937 random(6);
-  for (const int tokens : {kScoreRows - 1, kScoreRows, kScoreRows + 1, 3 * kScoreRows, 700}) {
+  for (const int tokens : {kBlockRows - 1, kBlockRows, kBlockRows + 1, 3 * kBlockRows, 700}) {
     ExpectParity(dir, 1, {RandomIds(tokens, 120, &random)}, *AvailableKernels().back());
   }
 }
@@ -126,8 +127,12 @@ TEST(ForwardTest, ScratchMemoryDependsOnTheModelAlone) {
   ASSERT_TRUE(config.ok());
   const RunState state(*config);
   EXPECT_EQ(state.chunk_tokens, kChunkTokens);
+  // Residual stream, queries with keys and values, context; a block's inner layer; one head's
+  // scores and keys; a block's prepared activations with a scale and an offset each.
   EXPECT_EQ(state.memory_bytes(),
-            sizeof(float) * (kChunkTokens * (16 + 3 * 16 + 16 + 24) + kScoreRows * 64));
+            sizeof(float) * (kChunkTokens * (16 + 3 * 16 + 16) + 32 + kBlockRows * 24 +
+                             (kAttentionRows + 8) * 64 + 2 * kBlockRows) +
+                2 * kBlockRows * (24 + 4));
 }
 
 TEST(ForwardTest, ACancelledCallStopsBeforeTheNextLayer) {
@@ -135,7 +140,7 @@ TEST(ForwardTest, ACancelledCallStopsBeforeTheNextLayer) {
   WriteRandomModel({}, 8, &dir);
   const auto config = LoadConfig(dir.path());
   ASSERT_TRUE(config.ok());
-  const Weights weights = Load(*config, dir);
+  const Weights weights = Load(*config, dir, kScalarKernels);
   RunState state(*config);
   const std::vector<int32_t> ids = {1, 2, 3};
   const std::vector<std::span<const int32_t>> spans = {ids};
@@ -176,7 +181,7 @@ TEST(ForwardTest, MpnetAddsItsBiasOfDistancesAndBeginsAtPositionTwo) {
   auto config = LoadConfig(dir.path());
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->max_tokens, 38);
-  const Weights weights = Load(*config, dir);
+  const Weights weights = Load(*config, dir, kScalarKernels);
   RunState state(*config);
   const std::vector<std::vector<int32_t>> sequences = {
       RandomIds(38, 120, &random), RandomIds(1, 120, &random), RandomIds(17, 120, &random)};

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "encoder/kernels/dispatch.h"
+#include "encoder/kernels/gemm.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -121,30 +122,63 @@ TEST_P(KernelsTest, SoftmaxMatchesTheFormula) {
 }
 
 TEST_P(KernelsTest, LayerNormMatchesTheFormula) {
+  constexpr size_t kRows = 3;
   for (const float mean : {0.0f, 100.0f}) {
     Sweep([&](size_t cols, size_t offset) {
-      const std::vector<float> input = Random(cols, mean, 1, &random_);
-      const std::vector<float> add = Random(cols, 0, 1, &random_);
-      const std::vector<float> bias = Random(cols, 0, 1, &random_);
+      const std::vector<float> input = Random(kRows * cols, mean, 1, &random_);
       const std::vector<float> gamma = Random(cols, 1, 1, &random_);
       const std::vector<float> beta = Random(cols, 0, 1, &random_);
       // An epsilon of the inputs' own rounding: a row of one column is all rounding otherwise.
       const float eps = 1e-3f;
       std::vector<float> expected = input;
-      kScalarKernels.add_layer_norm(expected.data(), cols, add.data(), bias.data(), gamma.data(),
-                                    beta.data(), eps);
-      Block block(cols, offset);
+      kScalarKernels.layer_norm(expected.data(), kRows, cols, gamma.data(), beta.data(), eps);
+      Block block(input.size(), offset);
       std::copy(input.begin(), input.end(), block.data());
-      kernels().add_layer_norm(block.data(), cols, add.data(), bias.data(), gamma.data(),
-                               beta.data(), eps);
-      for (size_t i = 0; i < cols; ++i) {
+      kernels().layer_norm(block.data(), kRows, cols, gamma.data(), beta.data(), eps);
+      for (size_t i = 0; i < input.size(); ++i) {
         // The mean's rounding is divided by the deviation, which is at least sqrt(eps).
-        const float tolerance = 2e-6f * (1 + mean) * std::max(1.0f, std::fabs(gamma[i])) *
+        const float tolerance = 2e-6f * (1 + mean) * std::max(1.0f, std::fabs(gamma[i % cols])) *
                                 (cols < 8 ? 1 / std::sqrt(eps) : 1);
         ASSERT_NEAR(block.data()[i], expected[i], tolerance) << "at " << i;
       }
       ASSERT_TRUE(block.CanariesAlive());
     });
+  }
+}
+
+TEST_P(KernelsTest, AttentionMatchesTheFormula) {
+  for (const size_t tokens : {1u, 2u, 5u, 6u, 7u, 12u, 13u, 16u, 17u, 31u, 33u, 100u}) {
+    for (const size_t head_size : {1u, 3u, 8u, 16u, 17u, 32u, 33u, 64u}) {
+      for (const bool biased : {false, true}) {
+        SCOPED_TRACE(::testing::Message() << tokens << " tokens, head " << head_size);
+        const size_t stride = 3 * head_size + 5, out_stride = head_size + 3;
+        const std::vector<float> qkv = Random(tokens * stride + 32, 0, 1, &random_);
+        const std::vector<float> bias = Random(2 * tokens - 1, 0, 1, &random_);
+        const size_t rounded = (tokens + 31) / 32 * 32;
+        std::vector<float> scratch((kAttentionRows + head_size) * rounded, NAN);
+        Attention attention = {.queries = qkv.data() + 1,
+                               .keys = qkv.data() + 1 + head_size,
+                               .values = qkv.data() + 1 + 2 * head_size,
+                               .stride = stride,
+                               .tokens = tokens,
+                               .head_size = head_size,
+                               .scale = 0.7f,
+                               .bias = biased ? bias.data() + tokens - 1 : nullptr,
+                               .scratch = scratch.data(),
+                               .out = nullptr,
+                               .out_stride = out_stride};
+        std::vector<float> expected(tokens * out_stride, kCanary);
+        attention.out = expected.data();
+        kScalarKernels.attend(attention);
+        Block block(tokens * out_stride - 3, 3);
+        attention.out = block.data();
+        kernels().attend(attention);
+        for (size_t i = 0; i < tokens * out_stride - 3; ++i) {
+          ASSERT_NEAR(block.data()[i], expected[i], 1e-5f) << "at " << i;
+        }
+        ASSERT_TRUE(block.CanariesAlive());
+      }
+    }
   }
 }
 

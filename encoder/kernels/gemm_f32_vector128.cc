@@ -1,0 +1,10 @@
+// float32 products and attention in 128-bit registers: tiles of 4 x 8.
+
+#include "encoder/kernels/sets.h"
+
+#define KITH_LANES 4
+#define KITH_NAMESPACE vector128
+#define KITH_TILE_ROWS 4
+#define KITH_TILE_VECTORS 2
+#define KITH_PANEL_BYTES (24 * 1024)
+#include "encoder/kernels/gemm_f32_body.inc"
