@@ -257,6 +257,12 @@ std::string_view ActivationName(Activation activation) {
   return "";
 }
 
+std::string DirectoryName(const std::filesystem::path& dir) {
+  std::string name = std::filesystem::absolute(dir).lexically_normal().string();
+  while (name.size() > 1 && name.ends_with('/')) name.pop_back();
+  return name.substr(name.rfind('/') + 1);
+}
+
 absl::StatusOr<Config> LoadConfig(const std::filesystem::path& dir) {
   Config config;
   KITH_RETURN_IF_ERROR(ReadModules(dir, &config));

@@ -70,6 +70,9 @@ struct Config {
   int head_size() const { return hidden_size / num_heads; }
 };
 
+// What a model is called that nobody named: the last part of its directory's path.
+std::string DirectoryName(const std::filesystem::path& dir);
+
 // Reads config.json, modules.json, the pooling module's config.json, sentence_bert_config.json,
 // tokenizer_config.json and config_sentence_transformers.json; only the first must be there.
 absl::StatusOr<Config> LoadConfig(const std::filesystem::path& dir);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "encoder/config.h"
+#include "encoder/fingerprint.h"
 #include "encoder/forward.h"
 #include "encoder/invalid_model.h"
 #include "encoder/json_file.h"
@@ -18,6 +19,7 @@ namespace kith::encoder {
 
 struct CrossEncoder::Model {
   Config config;
+  CrossEncoderInfo info;
   std::unique_ptr<const Tokenizer> tokenizer;
   Weights weights;
   // The head: out(tanh(dense(hidden state of the first token))).
@@ -74,8 +76,18 @@ float RelevanceOf(float logit) {
   return static_cast<float>(1 / (1 + std::exp(-static_cast<double>(logit))));
 }
 
+bool CrossEncoder::IsOne(const std::filesystem::path& dir) {
+  const auto json = JsonFile::Read(dir, "config.json");
+  if (!json.ok()) return false;
+  const auto names = json->root().find("architectures");
+  return names != json->root().end() && names->is_array() && names->size() == 1 &&
+         names->front().is_string() &&
+         names->front().get<std::string>().ends_with("ForSequenceClassification");
+}
+
 absl::StatusOr<std::unique_ptr<const CrossEncoder>> CrossEncoder::Load(
-    const std::filesystem::path& dir, const ArithmeticOptions& options) try {
+    const std::filesystem::path& dir, std::string_view name,
+    const ArithmeticOptions& options) try {
   auto model = std::make_unique<Model>();
   KITH_ASSIGN_OR_RETURN(model->arithmetic, ChooseArithmetic(options));
   KITH_ASSIGN_OR_RETURN(const JsonFile json, JsonFile::Read(dir, "config.json"));
@@ -104,6 +116,18 @@ absl::StatusOr<std::unique_ptr<const CrossEncoder>> CrossEncoder::Load(
                                                        config.hidden_size, /*has_bias=*/true));
   KITH_ASSIGN_OR_RETURN(model->out,
                         reader.ReadDense(head->out, 1, config.hidden_size, /*has_bias=*/true));
+  CrossEncoderInfo& info = model->info;
+  info.name = name.empty() ? DirectoryName(dir) : std::string(name);
+  info.architecture = config.architecture;
+  info.precision = PrecisionName(model->arithmetic.precision);
+  info.kernels = model->arithmetic.kernels->name;
+  info.max_tokens = config.max_tokens;
+  const size_t in_head = model->dense.weight.size() + model->dense.bias.size() +
+                         model->out.weight.size() + model->out.bias.size();
+  info.parameters = model->weights.parameters + in_head;
+  info.memory_bytes = model->weights.memory_bytes + in_head * sizeof(float);
+  info.files = ModelFiles(dir, config);
+  KITH_ASSIGN_OR_RETURN(info.artifact_hash, ArtifactHash(dir, info.files));
   return std::unique_ptr<const CrossEncoder>(new CrossEncoder(std::move(model)));
 } catch (const std::bad_alloc&) {
   return Error(absl::StatusCode::kResourceExhausted, reason::kMemoryBudget,
@@ -115,42 +139,54 @@ absl::StatusOr<std::unique_ptr<const CrossEncoder>> CrossEncoder::Load(
 CrossEncoder::CrossEncoder(std::unique_ptr<const Model> model) : model_(std::move(model)) {}
 CrossEncoder::~CrossEncoder() = default;
 
+const CrossEncoderInfo& CrossEncoder::info() const { return model_->info; }
 const Tokenizer& CrossEncoder::tokenizer() const { return *model_->tokenizer; }
-int CrossEncoder::max_tokens() const { return model_->config.max_tokens; }
 
-uint64_t CrossEncoder::memory_bytes() const {
-  const size_t head = model_->dense.weight.size() + model_->dense.bias.size() +
-                      model_->out.weight.size() + model_->out.bias.size();
-  return model_->weights.memory_bytes + head * sizeof(float);
+size_t CrossEncoder::Specials() const {
+  return 2 + static_cast<size_t>(model_->tokenizer->special().pair_separators);
 }
 
-EncodedPair CrossEncoder::Prepare(std::string_view query, std::string_view text) const {
+CrossEncoder::Question CrossEncoder::PrepareQuestion(std::string_view query) const {
+  std::vector<Token> tokens;
+  model_->tokenizer->Tokenize(query, &tokens);
+  Question question;
+  question.tokens = tokens.size();
+  const size_t room = static_cast<size_t>(model_->config.max_tokens) - Specials();
+  for (size_t i = 0; i < std::min(tokens.size(), room); ++i) {
+    question.token_ids.push_back(tokens[i].id);
+  }
+  return question;
+}
+
+EncodedPair CrossEncoder::Prepare(const Question& question, std::string_view text) const {
   const SpecialTokens& special = model_->tokenizer->special();
-  std::vector<Token> first, second;
-  model_->tokenizer->Tokenize(query, &first);
+  std::vector<Token> second;
   model_->tokenizer->Tokenize(text, &second);
-  const size_t specials = 2 + static_cast<size_t>(special.pair_separators);
+  const size_t specials = Specials();
   const size_t room = static_cast<size_t>(model_->config.max_tokens) - specials;
   EncodedPair pair;
-  pair.tokens_before_truncation = static_cast<int>(first.size() + second.size() + specials);
-  if (first.size() + second.size() > room) {
+  pair.tokens_before_truncation = static_cast<int>(question.tokens + second.size() + specials);
+  size_t of_first = question.tokens, of_second = second.size();
+  if (of_first + of_second > room) {
     // As Hugging Face's library cuts: the longer one down to the shorter, then both to a half each,
     // the longer one (the second, where they are equal) keeping the odd token.
-    auto& shorter = first.size() <= second.size() ? first : second;
-    auto& longer = first.size() <= second.size() ? second : first;
-    const size_t left = room > shorter.size() ? room - shorter.size() : 0;
-    longer.resize(std::max(shorter.size(), left));
-    if (shorter.size() + longer.size() > room) {
-      shorter.resize(room / 2);
-      longer.resize(room - room / 2);
+    size_t& shorter = of_first <= of_second ? of_first : of_second;
+    size_t& longer = of_first <= of_second ? of_second : of_first;
+    const size_t left = room > shorter ? room - shorter : 0;
+    longer = std::max(shorter, left);
+    if (shorter + longer > room) {
+      shorter = room / 2;
+      longer = room - room / 2;
     }
   }
   std::vector<int32_t>& ids = pair.token_ids;
+  ids.reserve(of_first + of_second + specials);
   ids.push_back(special.cls);
-  for (const Token& token : first) ids.push_back(token.id);
+  ids.insert(ids.end(), question.token_ids.begin(),
+             question.token_ids.begin() + static_cast<ptrdiff_t>(of_first));
   ids.insert(ids.end(), static_cast<size_t>(special.pair_separators), special.sep);
   pair.second_begin = static_cast<int>(ids.size());
-  for (const Token& token : second) ids.push_back(token.id);
+  for (size_t i = 0; i < of_second; ++i) ids.push_back(second[i].id);
   ids.push_back(special.sep);
   return pair;
 }

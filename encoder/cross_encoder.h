@@ -30,6 +30,21 @@
 
 namespace kith::encoder {
 
+struct CrossEncoderInfo {
+  std::string name;          // the directory's own name, or as Load was told
+  std::string architecture;  // "bert", "xlm-roberta"
+  std::string precision;     // of the arithmetic: "float32"
+  std::string kernels;       // the instruction set in use: "avx2"
+
+  int max_tokens = 0;         // of a pair, with its special tokens
+  uint64_t parameters = 0;    // numbers in the tensors that the forward pass reads
+  uint64_t memory_bytes = 0;  // held by the loaded weights
+
+  // As EncoderInfo's: the files that the loader read, and the hash over them.
+  std::vector<std::string> files;
+  std::string artifact_hash;
+};
+
 // Two texts made ready for Forward.
 struct EncodedPair {
   std::vector<int32_t> token_ids;    // with the special tokens, at most max_tokens
@@ -46,21 +61,36 @@ float RelevanceOf(float logit);
 class CrossEncoder {
  public:
   // Reads a directory of BertForSequenceClassification, RobertaForSequenceClassification or
-  // XLMRobertaForSequenceClassification with one label. Fails as Encoder::Load does.
+  // XLMRobertaForSequenceClassification with one label. Fails as Encoder::Load does. `name`: how
+  // the model is called; empty: as the directory is. `options`: as Encoder::Load's.
   static absl::StatusOr<std::unique_ptr<const CrossEncoder>> Load(
-      const std::filesystem::path& dir,
+      const std::filesystem::path& dir, std::string_view name = {},
       const ArithmeticOptions& options = ArithmeticOptions::FromEnvironment());
+  // Whether config.json in `dir` speaks of a cross-encoder: of an architecture for the
+  // classification of sequences, one that Load takes or not. False if it cannot be read.
+  static bool IsOne(const std::filesystem::path& dir);
+
   ~CrossEncoder();
   CrossEncoder(const CrossEncoder&) = delete;
   CrossEncoder& operator=(const CrossEncoder&) = delete;
 
+  const CrossEncoderInfo& info() const;
   const Tokenizer& tokenizer() const;
-  int max_tokens() const;         // of a pair, with its special tokens
-  uint64_t memory_bytes() const;  // held by the loaded weights
+
+  // A question that many texts are read with.
+  struct Question {
+    std::vector<int32_t> token_ids;  // as many as a pair can hold
+    size_t tokens = 0;               // that it has
+  };
+  // Cost: linear in the text, also beyond max_tokens.
+  Question PrepareQuestion(std::string_view query) const;
 
   // The tokens of both texts, cut to max_tokens, longest first: the longer one is cut until both
   // are equally long, then both are.
-  EncodedPair Prepare(std::string_view query, std::string_view text) const;
+  EncodedPair Prepare(const Question& question, std::string_view text) const;
+  EncodedPair Prepare(std::string_view query, std::string_view text) const {
+    return Prepare(PrepareQuestion(query), text);
+  }
 
   std::unique_ptr<RunState> NewRunState() const;
 
@@ -73,6 +103,7 @@ class CrossEncoder {
  private:
   struct Model;
   explicit CrossEncoder(std::unique_ptr<const Model> model);
+  size_t Specials() const;  // special tokens of a pair
   absl::Status CheckPairs(std::span<const EncodedPair> pairs) const;
   float Logit(const float* first_token) const;
 

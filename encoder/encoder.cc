@@ -76,12 +76,10 @@ void Activate(DenseConfig::Activation activation, std::span<float> values) {
 
 EncoderInfo Describe(const std::filesystem::path& dir, const Config& config,
                      const Weights& weights) {
-  std::string name = std::filesystem::absolute(dir).lexically_normal().string();
-  while (name.size() > 1 && name.ends_with('/')) name.pop_back();
   EncoderInfo info;
-  info.name = name.substr(name.rfind('/') + 1);
+  info.name = DirectoryName(dir);
   info.architecture = config.architecture;
-  info.dimension = config.dimension();
+  info.dimension = info.full_dimension = config.dimension();
   info.max_tokens = config.max_tokens;
   info.num_layers = config.num_layers;
   info.num_heads = config.num_heads;
@@ -140,7 +138,8 @@ absl::StatusOr<std::unique_ptr<const Encoder>> Encoder::Load(const std::filesyst
   model->info.files = ModelFiles(dir, config);
   model->info.space_hash = space.Hex();
   KITH_ASSIGN_OR_RETURN(model->info.artifact_hash, ArtifactHash(dir, model->info.files));
-  return std::unique_ptr<const Encoder>(new Encoder(std::move(model)));
+  EncoderInfo info = model->info;
+  return std::unique_ptr<const Encoder>(new Encoder(std::move(model), std::move(info)));
 } catch (const std::bad_alloc&) {
   return Error(absl::StatusCode::kResourceExhausted, reason::kMemoryBudget,
                "no memory to load the model {}", dir.string());
@@ -148,10 +147,25 @@ absl::StatusOr<std::unique_ptr<const Encoder>> Encoder::Load(const std::filesyst
   return InvalidModel("{}", error.what());
 }
 
-Encoder::Encoder(std::unique_ptr<const Model> model) : model_(std::move(model)) {}
+absl::StatusOr<std::unique_ptr<const Encoder>> Encoder::Truncated(int dimensions) const {
+  EncoderInfo info = model_->info;
+  if (dimensions < 1 || dimensions > info.full_dimension) {
+    return InvalidArgument(reason::kDimensionMismatch,
+                           "{} dimensions asked for, the encoder \"{}\" makes embeddings of {}",
+                           dimensions, info.name, info.full_dimension)
+        .With("limit", info.full_dimension);
+  }
+  if (dimensions < info.full_dimension) {
+    info.dimension = dimensions;
+    info.space_hash = TruncatedSpaceHash(info.space_hash, dimensions);
+  }
+  return std::unique_ptr<const Encoder>(new Encoder(model_, std::move(info)));
+}
+
+Encoder::Encoder(std::shared_ptr<const Model> model, EncoderInfo info)
+    : model_(std::move(model)), info_(std::move(info)) {}
 Encoder::~Encoder() = default;
 
-const EncoderInfo& Encoder::info() const { return model_->info; }
 const Tokenizer& Encoder::tokenizer() const { return *model_->tokenizer; }
 
 const std::string& Encoder::Prompt(Role role) const {
@@ -207,7 +221,7 @@ absl::Status Encoder::CheckSequences(Sequences sequences) const {
 // From the last hidden states of one sequence to its embedding.
 void Encoder::Embed(const float* hidden, int tokens, float* out) const {
   const Config& config = model_->config;
-  if (config.dense.empty()) {
+  if (config.dense.empty() && info_.dimension == config.hidden_size) {
     Pool(config.pooling, hidden, tokens, config.hidden_size, out);
   } else {
     std::vector<float> from(static_cast<size_t>(config.hidden_size)), to;
@@ -218,9 +232,9 @@ void Encoder::Embed(const float* hidden, int tokens, float* out) const {
       Activate(config.dense[i].activation, to);
       from.swap(to);
     }
-    std::copy(from.begin(), from.end(), out);
+    std::copy_n(from.begin(), info_.dimension, out);
   }
-  if (config.normalise) Normalise(out, config.dimension());
+  if (config.normalise) Normalise(out, info_.dimension);
 }
 
 absl::Status Encoder::Forward(Sequences sequences, RunState* state, float* out,
@@ -241,12 +255,12 @@ absl::Status Encoder::Forward(Sequences sequences, RunState* state, float* out,
     for (const auto& sequence : chunk) {
       Embed(hidden, static_cast<int>(sequence.size()), out);
       // Finite weights can still be too large for what is computed from them.
-      if (!std::all_of(out, out + config.dimension(), [](float x) { return std::isfinite(x); })) {
+      if (!std::all_of(out, out + info_.dimension, [](float x) { return std::isfinite(x); })) {
         return InvalidModel("the encoder {} computes numbers that are not finite",
                             model_->info.name);
       }
       hidden += sequence.size() * config.hidden_size;
-      out += config.dimension();
+      out += info_.dimension;
     }
     sequences = sequences.subspan(taken);
   }

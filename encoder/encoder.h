@@ -42,8 +42,9 @@ struct EncoderInfo {
   std::string precision;     // of the linear layers: "float32", "bfloat16" or "int8"
   std::string kernels;       // the instruction set in use, as in kernels/dispatch.h: "avx2"
 
-  int dimension = 0;   // of an embedding
-  int max_tokens = 0;  // of one sequence, with its special tokens
+  int dimension = 0;       // of an embedding
+  int full_dimension = 0;  // as the model computes it: more than `dimension` if Truncated
+  int max_tokens = 0;      // of one sequence, with its special tokens
   int num_layers = 0;
   int num_heads = 0;
   int intermediate_size = 0;
@@ -91,7 +92,15 @@ class Encoder {
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
 
-  const EncoderInfo& info() const;
+  // The same model, whose embeddings keep their first `dimensions` values and, where the model
+  // normalises, get length 1 again (Matryoshka). It shares the weights, and has a space hash of its
+  // own. INVALID_ARGUMENT / DIMENSION_MISMATCH unless 1 <= dimensions <= full_dimension.
+  absl::StatusOr<std::unique_ptr<const Encoder>> Truncated(int dimensions) const;
+
+  // Equal for encoders that share their weights in memory; keeps these alive.
+  std::shared_ptr<const void> weights() const { return model_; }
+
+  const EncoderInfo& info() const { return info_; }
   const Tokenizer& tokenizer() const;
 
   // Tokens of a sequence that are not the text's own: the special tokens and the role's prompt. A
@@ -118,14 +127,15 @@ class Encoder {
 
  private:
   struct Model;
-  explicit Encoder(std::unique_ptr<const Model> model);
+  Encoder(std::shared_ptr<const Model> model, EncoderInfo info);
 
   const std::string& Prompt(Role role) const;
   void Embed(const float* hidden, int tokens, float* out) const;
   absl::Status CheckSequences(std::span<const std::span<const int32_t>> sequences) const;
 
   // Constant after construction.
-  const std::unique_ptr<const Model> model_;
+  const std::shared_ptr<const Model> model_;
+  const EncoderInfo info_;
 };
 
 }  // namespace kith::encoder

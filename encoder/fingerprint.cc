@@ -171,6 +171,14 @@ absl::StatusOr<std::string> ArtifactHash(const std::filesystem::path& dir,
   return hasher.Hex();
 }
 
+std::string TruncatedSpaceHash(std::string_view space_hash, int dimensions) {
+  Hasher hasher;
+  hasher.Add("kith space 1, truncated");
+  hasher.Add(space_hash);
+  hasher.Add(static_cast<uint64_t>(dimensions));
+  return hasher.Hex();
+}
+
 absl::Status AddConfigAndTokenizer(const std::filesystem::path& dir, const Config& config,
                                    Hasher* hasher) {
   hasher->Add(kSpaceVersion);

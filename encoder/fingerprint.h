@@ -65,6 +65,9 @@ absl::StatusOr<std::string> ArtifactHash(const std::filesystem::path& dir,
 absl::Status AddConfigAndTokenizer(const std::filesystem::path& dir, const Config& config,
                                    Hasher* hasher);
 
+// Of the vectors that keep the first `dimensions` values of those of a space.
+std::string TruncatedSpaceHash(std::string_view space_hash, int dimensions);
+
 }  // namespace kith::encoder
 
 #endif  // KITH_ENCODER_FINGERPRINT_H_

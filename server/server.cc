@@ -108,6 +108,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   engine::DatabaseOptions options;
   options.data_dir = config.data_dir;
   options.model_dir = model_dir;
+  options.models_dir = config.models_dir;
+  options.load_models = config.load_models;
+  options.query_cache_bytes = config.query_cache_bytes;
   options.threads = static_cast<int>(config.threads);
   options.memory_budget_bytes = BudgetBytes(config.memory_budget);
   options.limits = config.limits;

@@ -13,6 +13,7 @@ void AddDocumentsCommands(CLI::App& app, Context& context);    // put, get, upda
 void AddFacetsCommand(CLI::App& app, Context& context);
 void AddIngestCommand(CLI::App& app, Context& context);
 void AddSearchCommand(CLI::App& app, Context& context);
+void AddRerankCommand(CLI::App& app, Context& context);
 void AddEncodeCommand(CLI::App& app, Context& context);
 void AddTokenizeCommand(CLI::App& app, Context& context);
 void AddSplitCommand(CLI::App& app, Context& context);
@@ -21,7 +22,8 @@ void AddIndexCommands(CLI::App& app, Context& context);  // status, seal, merge
 void AddMeasureRecallCommand(CLI::App& app, Context& context);
 void AddBenchCommand(CLI::App& app, Context& context);
 void AddOperationsCommands(CLI::App& app, Context& context);  // list, get, wait, cancel
-void AddServerCommands(CLI::App& app, Context& context);      // info, models, health
+void AddModelsCommands(CLI::App& app, Context& context);      // list, load, unload
+void AddServerCommands(CLI::App& app, Context& context);      // info, health
 
 }  // namespace kith::cli
 

@@ -22,6 +22,7 @@ struct EncodeFlags {
   std::string model;
   std::string role = "passage";
   bool strict = false;
+  uint32_t dimensions = 0;
 };
 
 absl::Status Print(Context& context, const v1::Embedding& embedding) {
@@ -47,6 +48,7 @@ absl::Status Encode(Context& context, const EncodeFlags& flags) {
     request.set_model(flags.model);
     request.mutable_texts()->Add(texts.begin(), texts.end());
     request.set_role(flags.role == "query" ? v1::TEXT_ROLE_QUERY : v1::TEXT_ROLE_PASSAGE);
+    request.set_dimensions(flags.dimensions);
     request.set_truncation(flags.strict ? v1::TRUNCATION_NEVER : v1::TRUNCATION_END);
     KITH_ASSIGN_OR_RETURN(const auto response, client->Encode(request));
     if (response.embeddings_size() != static_cast<int>(texts.size())) {
@@ -76,6 +78,10 @@ void AddEncodeCommand(CLI::App& app, Context& context) {
   command->add_option("--role", flags->role, "Stored text, or a question asked of it")
       ->check(CLI::IsMember({"passage", "query"}))
       ->capture_default_str();
+  command
+      ->add_option("--dimensions", flags->dimensions,
+                   "Keep the first N values, for Matryoshka models (default: all)")
+      ->type_name("N");
   command->add_flag("--no-truncate", flags->strict,
                     "Refuse texts with more tokens than the model takes");
 }

@@ -17,7 +17,7 @@ std::string Hint(const absl::Status& status, const ErrorDetails& details) {
   }
   if (details.reason == reason::kCollectionNotFound)
     return "`kith collections list` shows those that exist.";
-  if (details.reason == reason::kEncoderNotFound)
+  if (details.reason == reason::kEncoderNotFound || details.reason == reason::kModelNotFound)
     return "`kith models` shows those that are loaded.";
   if (absl::IsDeadlineExceeded(status)) return "Allow more time by --timeout SECONDS.";
   if (details.retry_after > absl::ZeroDuration()) {

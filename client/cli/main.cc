@@ -58,6 +58,7 @@ int Run(int argc, char** argv) {
   AddSearchCommand(app, context);
   AddFacetsCommand(app, context);
   AddEncodeCommand(app, context);
+  AddRerankCommand(app, context);
   AddTokenizeCommand(app, context);
   AddSplitCommand(app, context);
   AddEvalCommand(app, context);
@@ -65,6 +66,7 @@ int Run(int argc, char** argv) {
   AddIndexCommands(app, context);
   AddMeasureRecallCommand(app, context);
   AddOperationsCommands(app, context);
+  AddModelsCommands(app, context);
   AddServerCommands(app, context);
   try {
     app.parse(argc, argv);

@@ -127,6 +127,9 @@ void SchemaFlags::AddTo(CLI::App& app) {
                  "Without encoder: documents and questions bring vectors of so many values")
       ->type_name("N")
       ->excludes(encoder_option);
+  app.add_option("--encoder-dimensions", encoder_dimensions,
+                 "Keep the first N values of the encoder's, for Matryoshka models (default: all)")
+      ->type_name("N");
   app.add_option("--metric", metric, "How vectors are compared (default: cosine)")
       ->check(CLI::IsMember(std::set<std::string>{"cosine", "dot", "l2"}));
   app.add_option("--description", description, "For people")->type_name("TEXT");
@@ -146,11 +149,12 @@ absl::StatusOr<v1::CreateCollectionRequest> SchemaFlags::Request(client::Client&
   collection.set_name(name);
   collection.set_description(description);
   // Without any of them the server decides, which knows its default encoder.
-  if (dimension || !metric.empty() || !encoder.empty() || index.given()) {
+  if (dimension || !metric.empty() || !encoder.empty() || encoder_dimensions || index.given()) {
     v1::VectorSpace& space = *collection.add_vector_spaces();
     space.set_metric(MetricOf(metric));
     space.set_dimension(dimension.value_or(0));
     space.set_encoder(encoder);
+    space.set_encoder_dimensions(encoder_dimensions.value_or(0));
     if (!dimension && encoder.empty()) {
       KITH_ASSIGN_OR_RETURN(const auto info, client.GetServerInfo());
       if (info.default_encoder().empty()) {

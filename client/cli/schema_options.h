@@ -51,12 +51,13 @@ struct TextIndexFlags {
   void ApplyTo(v1::Collection& collection) const;
 };
 
-// --dimension, --metric, --encoder, --description, --durability, --expected-passages, the
-// splitter's and the indexes'.
+// --dimension, --metric, --encoder, --encoder-dimensions, --description, --durability,
+// --expected-passages, the splitter's and the indexes'.
 struct SchemaFlags {
   std::optional<uint32_t> dimension;
   std::string metric;
   std::string encoder;
+  std::optional<uint32_t> encoder_dimensions;
   std::string description;
   std::string durability;
   std::optional<uint64_t> expected_passages;

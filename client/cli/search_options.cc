@@ -122,6 +122,10 @@ void SearchFlags::SetShape(v1::SearchRequest& request) const {
     request.mutable_diversify()->set_pool(pool);
   }
   if (score_min) request.set_score_min(*score_min);
+  if (rerank) {
+    request.mutable_rerank()->set_model(*rerank);
+    request.mutable_rerank()->set_depth(rerank_depth);
+  }
   request.set_explain(explain);
   v1::SearchSelector& select = *request.mutable_select();
   select.set_text(true);
@@ -180,6 +184,13 @@ void SearchFlags::AddTo(CLI::App& app) {
       ->type_name("N")
       ->needs(diverse);
   app.add_option("--score-min", score_min, "Leave out hits with a lower score")->type_name("SCORE");
+  auto* judged =
+      app.add_option("--rerank", rerank, "Have this cross-encoder judge the best hits once more")
+          ->type_name("MODEL");
+  app.add_option("--rerank-depth", rerank_depth,
+                 "With --rerank: hits that are judged (50, or limit + offset)")
+      ->type_name("N")
+      ->needs(judged);
   tuning.AddTo(app);
   app.add_flag("--explain", explain, "Say how the answer was found, and how long each step took");
   app.add_option("--fields", fields, "With --json: of the metadata only these keys")

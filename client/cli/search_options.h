@@ -58,6 +58,8 @@ struct SearchFlags {
   std::optional<double> diversify;
   int32_t pool = 0;
   std::optional<float> score_min;
+  std::optional<std::string> rerank;  // the model
+  int32_t rerank_depth = 0;
   bool explain = false;
   TuningFlags tuning;
   std::vector<std::string> fields;

@@ -57,8 +57,13 @@ void PrintHit(Context& context, const v1::SearchRequest& request, const v1::Sear
   const bool by_value = request.group_by() == v1::GROUP_BY_FIELD;
   const std::string name =
       by_value ? fmt::format("{} ({})", hit.group_value(), hit.document_id()) : hit.document_id();
-  out.Line(fmt::format("{:>3}.  {:.4f}  {}", rank, hit.score(),
+  const float score = hit.has_rerank() ? hit.rerank().score() : hit.score();
+  out.Line(fmt::format("{:>3}.  {:.4f}  {}", rank, score,
                        Shorten(name, std::max<size_t>(columns, 40) - 15)));
+  if (hit.has_rerank()) {
+    out.Line(fmt::format("{}reranked: was {}. with {:.4f}", kIndent, hit.rerank().former_rank(),
+                         hit.score()));
+  }
   for (int i = 0; i < hit.parts_size(); ++i) {
     const auto& parts = request.query().hybrid().parts();
     const std::string_view part = i < parts.size() ? NameOf(parts[i]) : "part";
@@ -69,7 +74,7 @@ void PrintHit(Context& context, const v1::SearchRequest& request, const v1::Sear
     if (hit.passages_size() > 1) {
       const std::string of = by_value ? " of " + Shorten(scored.document_id(), 60) : "";
       out.Line(fmt::format("{}passage {}{}, {:.4f}", kIndent, scored.passage().index(), of,
-                           scored.score()));
+                           scored.has_rerank() ? scored.rerank().score() : scored.score()));
     }
     PrintPassage(out, scored.passage(), scored.text(), columns, lines);
   }

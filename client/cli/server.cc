@@ -1,4 +1,4 @@
-// kith info, kith models, kith health
+// kith info, kith health
 
 #include <array>
 #include <memory>
@@ -34,34 +34,15 @@ absl::Status Info(Context& context) {
            (info.default_encoder().empty() ? "none" : Printable(info.default_encoder())));
   out.Line(fmt::format("  kernels          index {}, encoder {}", Printable(info.index_kernels()),
                        Printable(info.encoder_kernels())));
+  const v1::QueryCache& cache = info.query_cache();
+  out.Line(fmt::format("  query cache      {} questions, {} of {}; {} hits, {} misses",
+                       Grouped(cache.entry_count()), HumanBytes(cache.bytes()),
+                       HumanBytes(cache.capacity_bytes()), Grouped(cache.hit_count()),
+                       Grouped(cache.miss_count())));
   const v1::Limits& limits = info.limits();
   out.Line(fmt::format("  limits           {} a message, {} a text, {} documents a batch",
                        HumanBytes(limits.max_message_bytes()), HumanBytes(limits.max_text_bytes()),
                        Grouped(limits.max_batch_documents())));
-  return absl::OkStatus();
-}
-
-absl::Status Models(Context& context) {
-  KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
-  KITH_ASSIGN_OR_RETURN(const auto response, client->ListModels());
-  std::vector<std::vector<std::string>> rows = {
-      {"NAME", "DIMENSION", "TOKENS", "PARAMETERS", "MEMORY", "PRECISION", "FINGERPRINT"}};
-  for (const v1::Model& model : response.models()) {
-    if (context.json) {
-      context.out.Object(ToJson(model));
-    } else {
-      rows.push_back({Printable(model.name()) + (model.is_default() ? " (default)" : ""),
-                      fmt::format("{}", model.dimension()), fmt::format("{}", model.max_tokens()),
-                      Grouped(model.parameter_count()), HumanBytes(model.memory_bytes()),
-                      Printable(model.precision()), Shorten(model.fingerprint(), 16)});
-    }
-  }
-  if (context.json) return absl::OkStatus();
-  if (rows.size() == 1) {
-    context.out.Line("the server runs without an encoder");
-  } else {
-    context.out.Text(Table(rows));
-  }
   return absl::OkStatus();
 }
 
@@ -96,8 +77,6 @@ void AddServerCommands(CLI::App& app, Context& context) {
              "  kith info\n"
              "  kith info --json | jq .limits\n",
              [&context] { return Info(context); });
-  AddCommand(app, context, "models", "List the models that turn text into vectors",
-             "  kith models\n", [&context] { return Models(context); });
   AddCommand(app, context, "health", "Ask whether the server takes calls: exit code 0 if it does",
              "  kith health\n"
              "  until kith health --json > /dev/null; do sleep 1; done\n",

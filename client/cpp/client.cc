@@ -271,6 +271,12 @@ absl::StatusOr<v1::SplitTextResponse> Client::SplitText(const v1::SplitTextReque
                        request, call);
 }
 
+absl::StatusOr<v1::RerankResponse> Client::Rerank(const v1::RerankRequest& request,
+                                                  const CallOptions& call) {
+  return impl_->Invoke("Rerank", kEncode, impl_->encoder, &v1::EncoderService::Stub::Rerank,
+                       request, call);
+}
+
 absl::StatusOr<v1::GetServerInfoResponse> Client::GetServerInfo(
     const v1::GetServerInfoRequest& request, const CallOptions& call) {
   return impl_->Invoke("GetServerInfo", kRead, impl_->admin, &v1::AdminService::Stub::GetServerInfo,
@@ -324,6 +330,18 @@ absl::StatusOr<v1::SealIndexResponse> Client::SealIndex(const v1::SealIndexReque
 absl::StatusOr<v1::MergeIndexResponse> Client::MergeIndex(const v1::MergeIndexRequest& request,
                                                           const CallOptions& call) {
   return impl_->Invoke("MergeIndex", kManage, impl_->admin, &v1::AdminService::Stub::MergeIndex,
+                       request, call);
+}
+
+absl::StatusOr<v1::LoadModelResponse> Client::LoadModel(const v1::LoadModelRequest& request,
+                                                        const CallOptions& call) {
+  return impl_->Invoke("LoadModel", kManage, impl_->admin, &v1::AdminService::Stub::LoadModel,
+                       request, call);
+}
+
+absl::StatusOr<v1::UnloadModelResponse> Client::UnloadModel(const v1::UnloadModelRequest& request,
+                                                            const CallOptions& call) {
+  return impl_->Invoke("UnloadModel", kManage, impl_->admin, &v1::AdminService::Stub::UnloadModel,
                        request, call);
 }
 

@@ -95,7 +95,7 @@ class Client {
   absl::StatusOr<v1::MeasureRecallResponse> MeasureRecall(const v1::MeasureRecallRequest& request,
                                                           const CallOptions& call = {});
 
-  // The encoder by itself.
+  // The models by themselves.
   absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request = {},
                                                     const CallOptions& call = {});
   absl::StatusOr<v1::EncodeResponse> Encode(const v1::EncodeRequest& request,
@@ -104,6 +104,9 @@ class Client {
                                                 const CallOptions& call = {});
   absl::StatusOr<v1::SplitTextResponse> SplitText(const v1::SplitTextRequest& request,
                                                   const CallOptions& call = {});
+
+  absl::StatusOr<v1::RerankResponse> Rerank(const v1::RerankRequest& request,
+                                            const CallOptions& call = {});
 
   // The server and its long-running work. WaitOperation's deadline is a little over the request's
   // timeout.
@@ -124,6 +127,12 @@ class Client {
                                                   const CallOptions& call = {});
   absl::StatusOr<v1::MergeIndexResponse> MergeIndex(const v1::MergeIndexRequest& request,
                                                     const CallOptions& call = {});
+
+  // Models of the server's --models-dir. Both are tried once.
+  absl::StatusOr<v1::LoadModelResponse> LoadModel(const v1::LoadModelRequest& request,
+                                                  const CallOptions& call = {});
+  absl::StatusOr<v1::UnloadModelResponse> UnloadModel(const v1::UnloadModelRequest& request,
+                                                      const CallOptions& call = {});
 
   // Whether `service` ("kith.v1.SearchService", ...; "" for the whole server) takes calls now.
   // NOT_FOUND for a service that the server does not have.

@@ -19,6 +19,12 @@ absl::Status Validate(const Config& config) {
                            "no-encoder and model-dir {} contradict each other: give one of them",
                            Quoted(config.model_dir));
   }
+  if (!config.load_models.empty() && config.models_dir.empty()) {
+    return InvalidArgument(reason::kInvalidRequest,
+                           "load-models names {} models, but there is no models-dir to load them "
+                           "from: give it",
+                           config.load_models.size());
+  }
   if (config.limits.text_bytes > config.limits.message_bytes) {
     return InvalidArgument(
         reason::kInvalidRequest,

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -42,6 +43,9 @@ struct Config {
 
   std::string model_dir;  // empty: the bundled model
   bool no_encoder = false;
+  std::string models_dir;                // empty: no models can be loaded by name
+  std::vector<std::string> load_models;  // of models_dir, at the start
+  size_t query_cache_bytes = 32 << 20;
 
   size_t threads = 0;  // 0: as many as the processor has
   MemoryBudget memory_budget;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/config/units.h"
@@ -39,6 +40,30 @@ Option Text(std::string name, std::string value, std::string group, Place<std::s
             return absl::OkStatus();
           },
           [place](const Config& config) { return Read(place, config); }};
+}
+
+// Words between commas.
+Option Words(std::string name, std::string value, std::string group,
+             Place<std::vector<std::string>> place, std::string help) {
+  return {std::move(name),
+          std::move(value),
+          std::move(group),
+          std::move(help),
+          [place](const std::string& text, Config* config) -> absl::Status {
+            std::vector<std::string> words;
+            for (const auto part : absl::StrSplit(text, ',', absl::SkipWhitespace())) {
+              words.emplace_back(absl::StripAsciiWhitespace(part));
+              if (words.back().find('\0') != std::string::npos) {
+                return InvalidArgument(reason::kInvalidRequest, "{} holds a NUL byte",
+                                       Quoted(text));
+              }
+            }
+            place(*config) = std::move(words);
+            return absl::OkStatus();
+          },
+          [place](const Config& config) {
+            return fmt::format("{}", fmt::join(Read(place, config), ","));
+          }};
 }
 
 Option Switch(std::string name, std::string group, Place<bool> place, std::string help) {
@@ -193,6 +218,16 @@ std::vector<Option> MakeOptions() {
   add(Switch(
       "no-encoder", model, [](Config& c) -> bool& { return c.no_encoder; },
       "Run without an encoder: clients bring their own vectors"));
+  add(Text(
+      "models-dir", "DIR", model, [](Config& c) -> std::string& { return c.models_dir; },
+      "Folder of further models, one in each of its folders, to be loaded by name; empty: none"));
+  add(Words(
+      "load-models", "NAME,...", model,
+      [](Config& c) -> std::vector<std::string>& { return c.load_models; },
+      "Models of models-dir that are loaded at the start"));
+  add(Size(
+      "query-cache", model, [](Config& c) -> size_t& { return c.query_cache_bytes; }, 0, 1024 * kMi,
+      "Memory for the embeddings of questions that were asked before; 0B: none"));
 
   add(Number(
       "threads", room, [](Config& c) -> size_t& { return c.threads; }, 0, 1024,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <utility>
 
 #include "fmt/format.h"
@@ -125,6 +126,44 @@ void CollectionCatalog::WhenLoaded(std::function<void()> done) {
     }
   }
   done();
+}
+
+// --- Models ---
+
+std::vector<std::string> CollectionCatalog::UsersOf(const LoadedModel& model) const {
+  absl::MutexLock lock(&mu_);
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : entries_) {
+    if (ModelRegistry::Serves(model, entry.info.space)) names.push_back(name);
+  }
+  return names;
+}
+
+ModelList CollectionCatalog::ListModels() const {
+  ModelList list{models_->Loaded(), models_->Unloaded()};
+  for (LoadedModel& model : list.loaded) {
+    model.collections = static_cast<uint32_t>(UsersOf(model).size());
+  }
+  return list;
+}
+
+absl::StatusOr<Operation> CollectionCatalog::UnloadModel(std::string_view name) {
+  // No collection is made meanwhile.
+  absl::MutexLock change(&change_mu_);
+  KITH_RETURN_IF_ERROR(ValidateModelName(name));
+  KITH_ASSIGN_OR_RETURN(const LoadedModel model, models_->FindLoaded(name));
+  const std::vector<std::string> users = UsersOf(model);
+  if (users.empty()) return models_->Unload(name);
+  constexpr size_t kNamed = 10;
+  const auto named = std::span(users).first(std::min(users.size(), kNamed));
+  const std::string names =
+      fmt::format("{}{}", fmt::join(named, ", "), users.size() > kNamed ? ", ..." : "");
+  return Error(absl::StatusCode::kFailedPrecondition, reason::kModelInUse,
+               "the model \"{}\" is the encoder of {} collections: {}", name, users.size(), names)
+      .Field("name")
+      .With("model", name)
+      .With("collection_count", users.size())
+      .With("collections", names);
 }
 
 // --- Starting ---
@@ -282,9 +321,17 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Resolve(const CollectionSpec& 
   info.space.dimension = spec.dimension;
   // A dimension alone means vectors; neither, or an encoder, means text.
   if (!spec.encoder && spec.dimension != 0) {
+    if (spec.encoder_dimensions != 0) {
+      return InvalidArgument(reason::kInvalidRequest,
+                             "encoder_dimensions: {} given, but the collection has no encoder",
+                             spec.encoder_dimensions)
+          .Field("encoder_dimensions");
+    }
     KITH_RETURN_IF_ERROR(InField(index::ValidateDimension(spec.dimension), "dimension"));
   } else {
-    KITH_ASSIGN_OR_RETURN(*encoder, models_->Find(spec.encoder.value_or("")));
+    KITH_ASSIGN_OR_RETURN(*encoder,
+                          models_->FindTruncated(spec.encoder.value_or(""), spec.encoder_dimensions,
+                                                 "encoder_dimensions"));
     const encoder::EncoderInfo& model = (*encoder)->info();
     if (spec.dimension != 0 && spec.dimension != static_cast<uint32_t>(model.dimension)) {
       return InvalidArgument(reason::kDimensionMismatch,
@@ -293,6 +340,7 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Resolve(const CollectionSpec& 
           .Field("dimension");
     }
     info.space.dimension = model.dimension;
+    info.space.encoder_dimensions = model.dimension < model.full_dimension ? model.dimension : 0;
     info.space.encoder = model.name;
     info.space.artifact_hash = model.artifact_hash;
     info.space.space_hash = model.space_hash;

@@ -47,6 +47,12 @@ class CollectionCatalog {
   absl::StatusOr<Operation> Delete(std::string_view name, std::string_view if_match)
       ABSL_LOCKS_EXCLUDED(change_mu_);
 
+  // Unloads a model that no collection is bound to: FAILED_PRECONDITION / MODEL_IN_USE names those
+  // that are. Blocks.
+  absl::StatusOr<Operation> UnloadModel(std::string_view name) ABSL_LOCKS_EXCLUDED(change_mu_);
+  // What is loaded, and how many collections are bound to it. Reads the folder of models.
+  ModelList ListModels() const;
+
   absl::StatusOr<CollectionInfo> Get(std::string_view name) const;
   std::vector<CollectionInfo> List(std::string_view after_name, size_t limit) const;
   absl::StatusOr<std::shared_ptr<Collection>> Find(std::string_view name) const;
@@ -79,6 +85,8 @@ class CollectionCatalog {
   // what they replace are given back.
   absl::Status CheckMemory(const VectorSpace& space, uint64_t passages, uint64_t held) const;
   absl::Status CheckNew(const CollectionInfo& info) const ABSL_LOCKS_EXCLUDED(mu_);
+  // The collections that are bound to a model, by name.
+  std::vector<std::string> UsersOf(const LoadedModel& model) const ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<Entry> Copy(std::string_view name) const ABSL_LOCKS_EXCLUDED(mu_);
   store::CollectionRecord RecordOf(const Entry& entry) const;
   void Load(const std::string& name, const store::ShardState& state,

@@ -38,8 +38,8 @@ class DatabaseImpl final : public Database {
                uint64_t budget, uint64_t store_bytes, int threads)
       : services_(options, std::move(store), budget, threads),
         store_memory_(services_.memory.Take(store_bytes)),
-        models_(&services_),
         operations_(&services_),
+        models_(&services_, &operations_),
         catalog_(&services_, &models_, &operations_) {}
 
   ~DatabaseImpl() override {
@@ -49,10 +49,11 @@ class DatabaseImpl final : public Database {
     services_.Stop();
   }
 
-  absl::Status Start(const std::filesystem::path& model_dir) {
+  absl::Status Start(const DatabaseOptions& options) {
     KITH_ASSIGN_OR_RETURN(storage::Catalog catalog, services_.store->LoadCatalog());
     format_version_ = storage::kFormatVersion;
-    KITH_RETURN_IF_ERROR(models_.LoadDefault(model_dir));
+    KITH_RETURN_IF_ERROR(
+        models_.LoadAtStart(options.model_dir, options.models_dir, options.load_models));
     KITH_RETURN_IF_ERROR(operations_.Restore(catalog));
     KITH_RETURN_IF_ERROR(catalog_.Restore(std::move(catalog)));
     ScheduleHousekeeping();
@@ -87,6 +88,15 @@ class DatabaseImpl final : public Database {
   }
 
   Encoders& encoders() override { return models_; }
+  ModelList ListModels() const override { return catalog_.ListModels(); }
+  absl::StatusOr<Operation> LoadModel(std::string_view name) override {
+    KITH_RETURN_IF_ERROR(CheckServing());
+    return models_.Load(name);
+  }
+  absl::StatusOr<Operation> UnloadModel(std::string_view name) override {
+    KITH_RETURN_IF_ERROR(CheckServing());
+    return catalog_.UnloadModel(name);
+  }
   Operations& operations() override { return operations_; }
   Executor& executor() override { return services_.reads; }
   const Limits& limits() const override { return services_.limits; }
@@ -103,8 +113,8 @@ class DatabaseImpl final : public Database {
     info.memory_budget_bytes = services_.memory.total();
     info.memory_used_bytes = services_.memory.used();
     info.index_kernels = index::BestKernels().name;
-    const std::vector<EncoderRef> encoders = models_.List();
-    info.encoder_kernels = encoders.empty() ? "" : encoders[0]->info().kernels;
+    const auto encoder = models_.Find("");
+    info.encoder_kernels = encoder.ok() ? (*encoder)->info().kernels : "";
     info.default_encoder = models_.default_name();
     return info;
   }
@@ -138,8 +148,8 @@ class DatabaseImpl final : public Database {
 
   Services services_;
   const MemoryBudget::Reservation store_memory_;
-  ModelRegistry models_;
   OperationRegistry operations_;
+  ModelRegistry models_;
   CollectionCatalog catalog_;
   uint32_t format_version_ = 0;  // constant after Start
   // Relaxed: a flag, which publishes nothing but itself.
@@ -164,7 +174,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(DatabaseOptions options
   KITH_ASSIGN_OR_RETURN(auto store, storage::Store::Open(store_options));
   auto database =
       std::make_unique<DatabaseImpl>(options, std::move(store), budget, store_bytes, threads);
-  KITH_RETURN_IF_ERROR(database->Start(options.model_dir));
+  KITH_RETURN_IF_ERROR(database->Start(options));
   return database;
 }
 

@@ -48,6 +48,12 @@ struct DatabaseOptions {
   std::filesystem::path data_dir;
   // Directory of the default encoder; empty: vectors only.
   std::filesystem::path model_dir;
+  // Folder whose folders are models that LoadModel can load, by name; empty: there are none.
+  std::filesystem::path models_dir;
+  // Of those, the ones to load now; one that cannot be loaded fails Open.
+  std::vector<std::string> load_models;
+  // Embeddings of questions that are kept, in bytes.
+  uint64_t query_cache_bytes = 32 << 20;
   // Threads for encoding, and for searching and reading; 0: as many as the processor (or the
   // cgroup) has.
   int threads = 0;
@@ -94,6 +100,15 @@ class Database {
   virtual absl::StatusOr<std::shared_ptr<Collection>> Find(std::string_view name) const = 0;
 
   virtual Encoders& encoders() = 0;
+  // Models. These block: call them on executor(). A model is loaded from its folder in models_dir,
+  // and stays until it is unloaded, or the server stops. NOT_FOUND / MODEL_NOT_FOUND,
+  // ALREADY_EXISTS / MODEL_LOADED; how loading went the operation says. Unloading: from now on
+  // nobody finds it, work under way ends, then its memory is given back. FAILED_PRECONDITION /
+  // MODEL_IN_USE while collections are bound to it, and for the default one.
+  virtual ModelList ListModels() const = 0;
+  virtual absl::StatusOr<Operation> LoadModel(std::string_view name) = 0;
+  virtual absl::StatusOr<Operation> UnloadModel(std::string_view name) = 0;
+
   virtual Operations& operations() = 0;
   // For calls that block: catalog changes, splitting texts.
   virtual Executor& executor() = 0;

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "kith/base/check.h"
 #include "kith/base/error.h"
+#include "kith/base/status_macros.h"
 #include "server/engine/draining.h"
 
 namespace kith::engine {
@@ -22,13 +23,20 @@ constexpr int kQueryTurnsMax = 7;
 // Scratch memories that a worker keeps: encoders that are used by turns.
 constexpr size_t kStatesMax = 2;
 
-size_t TokenCount(const std::vector<EncodeQueue::Sequence>& sequences, size_t begin = 0) {
-  size_t count = 0;
-  for (size_t i = begin; i < sequences.size(); ++i) count += sequences[i].size();
-  return count;
+}  // namespace
+
+bool EncodeQueue::Job::IsLike(const Job& other) const {
+  return weights() == other.weights() && width() == other.width();
 }
 
-}  // namespace
+std::shared_ptr<const void> EncodeQueue::Job::weights() const {
+  if (encoder != nullptr) return encoder->weights();
+  return cross_encoder;
+}
+
+std::unique_ptr<encoder::RunState> EncodeQueue::Job::NewRunState() const {
+  return encoder != nullptr ? encoder->NewRunState() : cross_encoder->NewRunState();
+}
 
 EncodeQueue::EncodeQueue(int threads, size_t token_capacity) : token_capacity_(token_capacity) {
   KITH_CHECK(threads > 0, "somebody must encode");
@@ -47,7 +55,7 @@ void EncodeQueue::Stop() {
     closing_ = true;
     for (Lane* lane : {&queries_, &passages_}) {
       for (std::shared_ptr<Job>& job : lane->jobs) {
-        job->next = job->sequences.size();
+        job->next = job->size();
         job->status = Draining();
         if (job->running == 0) left.push_back(job);  // else its last worker answers
       }
@@ -62,18 +70,33 @@ void EncodeQueue::Stop() {
 
 absl::Status EncodeQueue::Submit(EncoderRef encoder, std::vector<Sequence> sequences,
                                  encoder::Role role, std::shared_ptr<const Call> call, Done done) {
-  KITH_CHECK(!sequences.empty(), "an empty job would never end");
-  const size_t tokens = TokenCount(sequences);
   auto job = std::make_shared<Job>();
-  job->out.resize(sequences.size() * encoder->info().dimension);
   job->encoder = std::move(encoder);
   job->sequences = std::move(sequences);
   job->call = std::move(call);
   job->done = std::move(done);
+  return Enqueue(std::move(job), role == encoder::Role::kQuery);
+}
 
+absl::Status EncodeQueue::SubmitPairs(CrossEncoderRef model,
+                                      std::vector<encoder::EncodedPair> pairs,
+                                      std::shared_ptr<const Call> call, Done done) {
+  auto job = std::make_shared<Job>();
+  job->cross_encoder = std::move(model);
+  job->pairs = std::move(pairs);
+  job->call = std::move(call);
+  job->done = std::move(done);
+  return Enqueue(std::move(job), /*is_query=*/true);
+}
+
+absl::Status EncodeQueue::Enqueue(std::shared_ptr<Job> job, bool is_query) {
+  KITH_CHECK(job->size() > 0, "an empty job would never end");
+  size_t tokens = 0;
+  for (size_t i = 0; i < job->size(); ++i) tokens += job->tokens(i);
+  job->out.resize(job->size() * job->width());
   absl::MutexLock lock(&mu_);
   if (closing_) return Draining();
-  Lane& lane = role == encoder::Role::kQuery ? queries_ : passages_;
+  Lane& lane = is_query ? queries_ : passages_;
   if (!lane.jobs.empty() && lane.tokens + tokens > token_capacity_) {
     return Error(absl::StatusCode::kResourceExhausted, reason::kQueueFull,
                  "the encoder's queue is full: {} tokens wait, {} more are too many", lane.tokens,
@@ -87,8 +110,13 @@ absl::Status EncodeQueue::Submit(EncoderRef encoder, std::vector<Sequence> seque
   return absl::OkStatus();
 }
 
+void EncodeQueue::Forget() {
+  absl::MutexLock lock(&mu_);
+  ++forget_;
+}
+
 void EncodeQueue::DropTokens(Lane* lane, const Job& job) {
-  lane->tokens -= TokenCount(job.sequences, job.next);
+  for (size_t i = job.next; i < job.size(); ++i) lane->tokens -= job.tokens(i);
 }
 
 std::vector<EncodeQueue::Slice> EncodeQueue::TakeSlices(std::vector<std::shared_ptr<Job>>* ended) {
@@ -100,82 +128,110 @@ std::vector<EncodeQueue::Slice> EncodeQueue::TakeSlices(std::vector<std::shared_
   std::vector<Slice> slices;
   size_t tokens = 0;
   while (!lane.jobs.empty() && tokens < kSliceTokens) {
-    const std::shared_ptr<Job>& job = lane.jobs.front();
-    if (!slices.empty() && job->encoder != slices[0].job->encoder) break;
+    const std::shared_ptr<Job> job = lane.jobs.front();
+    if (!slices.empty() && !job->IsLike(*slices[0].job)) break;
     if (job->status.ok()) job->status = job->call->Check();
     if (!job->status.ok()) {
       DropTokens(&lane, *job);
-      job->next = job->sequences.size();
+      job->next = job->size();
       if (job->running == 0) ended->push_back(job);
       lane.jobs.pop_front();
       continue;
     }
     Slice slice{job, job->next, job->next};
-    while (slice.end < job->sequences.size() && (tokens < kSliceTokens)) {
-      tokens += job->sequences[slice.end].size();
-      lane.tokens -= job->sequences[slice.end].size();
+    while (slice.end < job->size() && tokens < kSliceTokens) {
+      tokens += job->tokens(slice.end);
+      lane.tokens -= job->tokens(slice.end);
       ++slice.end;
     }
     job->next = slice.end;
     ++job->running;
     slices.push_back(std::move(slice));
-    if (job->next < job->sequences.size()) break;
     lane.jobs.pop_front();
+    if (job->next == job->size()) continue;
+    // Queries take turns; of passages the first come are served first, so that batches end in the
+    // order in which they are committed.
+    if (passages_turn) {
+      lane.jobs.push_front(job);
+    } else {
+      lane.jobs.push_back(job);
+    }
+    break;
   }
   return slices;
 }
 
-encoder::RunState* EncodeQueue::StateFor(const EncoderRef& encoder, WorkerStates* states) {
-  const auto found = std::find_if(states->begin(), states->end(),
-                                  [&](const auto& entry) { return entry.first == encoder; });
+encoder::RunState* EncodeQueue::StateFor(const Job& job, std::vector<WorkerState>* states) {
+  const std::shared_ptr<const void> weights = job.weights();
+  const auto found = std::find_if(states->begin(), states->end(), [&](const WorkerState& state) {
+    return state.weights.lock() == weights;
+  });
   if (found != states->end()) {
     std::rotate(states->begin(), found, found + 1);  // the most recent first
   } else {
     if (states->size() == kStatesMax) states->pop_back();
-    states->emplace(states->begin(), encoder, encoder->NewRunState());
+    states->insert(states->begin(), {weights, job.NewRunState()});
   }
-  return states->front().second.get();
+  return states->front().state.get();
+}
+
+absl::Status EncodeQueue::Compute(const std::vector<Slice>& slices, Worker* worker) {
+  const Job& like = *slices[0].job;
+  worker->sequences.clear();
+  worker->pairs.clear();
+  size_t items = 0;
+  for (const Slice& slice : slices) {
+    for (size_t i = slice.begin; i < slice.end; ++i) {
+      // A pair is taken once, by this worker.
+      if (like.encoder != nullptr) {
+        worker->sequences.push_back(slice.job->sequences[i]);
+      } else {
+        worker->pairs.push_back(std::move(slice.job->pairs[i]));
+      }
+    }
+    items += slice.end - slice.begin;
+  }
+  worker->rows.resize(items * like.width());
+  // A slice of one job gives up with its caller; one that several share goes through.
+  const Call& call = slices.size() == 1 ? *like.call : Call::Background();
+  encoder::RunState* state = StateFor(like, &worker->states);
+  KITH_RETURN_IF_ERROR(
+      like.encoder != nullptr
+          ? like.encoder->Forward(worker->sequences, state, worker->rows.data(), call)
+          : like.cross_encoder->Forward(worker->pairs, state, worker->rows.data(), call));
+  const float* row = worker->rows.data();
+  for (const Slice& slice : slices) {
+    const size_t count = (slice.end - slice.begin) * like.width();
+    std::copy(row, row + count, slice.job->out.data() + slice.begin * like.width());
+    row += count;
+  }
+  return absl::OkStatus();
 }
 
 void EncodeQueue::Run() {
-  WorkerStates states;
-  std::vector<std::span<const int32_t>> packed;
-  std::vector<float> rows;
+  Worker worker;
   while (true) {
     std::vector<Slice> slices;
     std::vector<std::shared_ptr<Job>> ended;
+    bool forget = false;
     {
       absl::MutexLock lock(&mu_);
-      mu_.Await(absl::Condition(
-          +[](EncodeQueue* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mu_) {
-            return self->closing_ || !self->queries_.jobs.empty() || !self->passages_.jobs.empty();
-          },
-          this));
+      const auto has_work = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+        return closing_ || !queries_.jobs.empty() || !passages_.jobs.empty() ||
+               worker.forgotten != forget_;
+      };
+      mu_.Await(absl::Condition(&has_work));
       if (closing_) return;
+      forget = std::exchange(worker.forgotten, forget_) != forget_;
       slices = TakeSlices(&ended);
+    }
+    if (forget) {
+      std::erase_if(worker.states,
+                    [](const WorkerState& state) { return state.weights.expired(); });
     }
     Answer(ended);
     if (slices.empty()) continue;
-
-    packed.clear();
-    for (const Slice& slice : slices) {
-      for (size_t i = slice.begin; i < slice.end; ++i) packed.push_back(slice.job->sequences[i]);
-    }
-    const EncoderRef& encoder = slices[0].job->encoder;
-    const size_t dimension = encoder->info().dimension;
-    rows.resize(packed.size() * dimension);
-    // A slice of one job gives up with its caller; one that several share goes through.
-    const Call& call = slices.size() == 1 ? *slices[0].job->call : Call::Background();
-    const absl::Status status =
-        encoder->Forward(packed, StateFor(encoder, &states), rows.data(), call);
-    if (status.ok()) {
-      const float* row = rows.data();
-      for (const Slice& slice : slices) {
-        const size_t count = (slice.end - slice.begin) * dimension;
-        std::copy(row, row + count, slice.job->out.data() + slice.begin * dimension);
-        row += count;
-      }
-    }
+    const absl::Status status = Compute(slices, &worker);
     Answer(Finish(slices, status));
   }
 }
@@ -189,7 +245,7 @@ std::vector<std::shared_ptr<EncodeQueue::Job>> EncodeQueue::Finish(const std::ve
     if (job.status.ok()) job.status = status;
     --job.running;
     // A job that failed, but still stands in its lane, ends when a worker meets it there.
-    if (job.running == 0 && job.next == job.sequences.size()) ended.push_back(slice.job);
+    if (job.running == 0 && job.next == job.size()) ended.push_back(slice.job);
   }
   return ended;
 }

@@ -1,7 +1,8 @@
 // EncodeQueue: the encoder's worker threads and the queue before them. Texts of different requests
 // are packed together by tokens, and a large request is spread over all workers, so that nothing is
 // padded and no core idles. Queries go ahead of passages; passages get every eighth turn at least,
-// so that ingestion never starves.
+// so that ingestion never starves. Pairs that a cross-encoder judges are a query's business: they
+// stand among the queries, which take turns, so that one with a thousand pairs holds up nobody.
 //
 // Thread-safe.
 
@@ -13,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -49,17 +51,39 @@ class EncodeQueue {
   // sequences is not empty.
   absl::Status Submit(EncoderRef encoder, std::vector<Sequence> sequences, encoder::Role role,
                       std::shared_ptr<const Call> call, Done done);
+  // As Submit; `done` gets the logit of each pair.
+  absl::Status SubmitPairs(CrossEncoderRef model, std::vector<encoder::EncodedPair> pairs,
+                           std::shared_ptr<const Call> call, Done done);
+
+  // Has the workers give back the scratch memory of models that nobody else has any more. Returns
+  // at once.
+  void Forget() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  // One Submit. Workers take consecutive slices of its sequences.
+  // One Submit. Workers take consecutive slices of its items: sequences, or pairs.
   struct Job {
-    EncoderRef encoder;
+    EncoderRef encoder;  // or null
     std::vector<Sequence> sequences;
+    CrossEncoderRef cross_encoder;  // or null
+    std::vector<encoder::EncodedPair> pairs;
     std::shared_ptr<const Call> call;
     Done done;
-    std::vector<float> out;  // [sequences, dimension]; workers write disjoint rows
+    std::vector<float> out;  // [items, width]; workers write disjoint rows
+
+    size_t size() const { return sequences.size() + pairs.size(); }
+    size_t tokens(size_t i) const {
+      return encoder != nullptr ? sequences[i].size() : pairs[i].token_ids.size();
+    }
+    size_t width() const {
+      return encoder != nullptr ? static_cast<size_t>(encoder->info().dimension) : 1;
+    }
+    // What both can be computed with in one pass.
+    bool IsLike(const Job& other) const;
+    std::shared_ptr<const void> weights() const;
+    std::unique_ptr<encoder::RunState> NewRunState() const;
+
     // The rest is guarded by the queue's mu_.
-    size_t next = 0;     // first sequence that nobody has taken
+    size_t next = 0;     // first item that nobody has taken
     size_t running = 0;  // slices that workers have
     absl::Status status;
   };
@@ -67,20 +91,35 @@ class EncodeQueue {
     std::deque<std::shared_ptr<Job>> jobs;
     size_t tokens = 0;  // that nobody has taken
   };
-  // Sequences [begin, end) of a job.
+  // Items [begin, end) of a job.
   struct Slice {
     std::shared_ptr<Job> job;
     size_t begin, end;
   };
-  using WorkerStates = std::vector<std::pair<EncoderRef, std::unique_ptr<encoder::RunState>>>;
+  // The scratch memory of a model, which it does not keep alive.
+  struct WorkerState {
+    std::weak_ptr<const void> weights;
+    std::unique_ptr<encoder::RunState> state;
+  };
+  // What a worker keeps from one turn to the next.
+  struct Worker {
+    std::vector<WorkerState> states;  // the last used first
+    std::vector<std::span<const int32_t>> sequences;
+    std::vector<encoder::EncodedPair> pairs;
+    std::vector<float> rows;
+    uint64_t forgotten = 0;  // as forget_ was when it last looked
+  };
 
+  absl::Status Enqueue(std::shared_ptr<Job> job, bool is_query) ABSL_LOCKS_EXCLUDED(mu_);
   void Run();
-  // Slices of one encoder worth about kSliceTokens; jobs whose callers went away are put into
+  // Computes the slices; what comes of it is in the jobs.
+  static absl::Status Compute(const std::vector<Slice>& slices, Worker* worker);
+  // Slices of one model worth about kSliceTokens; jobs whose callers went away are put into
   // `ended`.
   std::vector<Slice> TakeSlices(std::vector<std::shared_ptr<Job>>* ended)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   static void DropTokens(Lane* lane, const Job& job);
-  static encoder::RunState* StateFor(const EncoderRef& encoder, WorkerStates* states);
+  static encoder::RunState* StateFor(const Job& job, std::vector<WorkerState>* states);
   // `status` of the slices just run; the jobs that this ended.
   std::vector<std::shared_ptr<Job>> Finish(const std::vector<Slice>& slices,
                                            const absl::Status& status);
@@ -94,6 +133,7 @@ class EncodeQueue {
   Lane passages_ ABSL_GUARDED_BY(mu_);
   int query_turns_ ABSL_GUARDED_BY(mu_) = 0;  // in a row, while passages waited
   bool closing_ ABSL_GUARDED_BY(mu_) = false;
+  uint64_t forget_ ABSL_GUARDED_BY(mu_) = 0;  // rises with each Forget
 
   std::vector<std::thread> threads_;  // constant between construction and Stop
 };

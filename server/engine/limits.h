@@ -29,6 +29,7 @@ struct Limits {
   size_t description_bytes = 4 << 10;
   size_t batch_searches = 256;
   size_t encode_texts = 256;
+  size_t rerank_texts = 1000;  // also of a search with rerank
   size_t page = 1000;
   size_t recall_queries = 1000;
 };

@@ -42,6 +42,19 @@ absl::StatusOr<MemoryBudget::Reservation> MemoryBudget::ReserveForBuild(uint64_t
       .RetryAfter(absl::Seconds(5));
 }
 
+absl::StatusOr<MemoryBudget::Reservation> MemoryBudget::ReserveForModel(uint64_t bytes) {
+  uint64_t used = 0;
+  if (TryTake(bytes, total_ / 10 * 9, &used)) return Reservation(this, bytes);
+  return Error(absl::StatusCode::kResourceExhausted, reason::kMemoryBudget,
+               "the model needs {} bytes of memory, but {} of {} are taken and models, as writes, "
+               "leave 10 % free; unload another model, raise --memory-budget, or use a larger "
+               "machine",
+               bytes, used, total_)
+      .With("needed_bytes", bytes)
+      .With("used_bytes", used)
+      .With("budget_bytes", total_);
+}
+
 bool MemoryBudget::TryTake(uint64_t bytes, uint64_t limit, uint64_t* used) {
   *used = used_.load(std::memory_order_relaxed);
   do {

@@ -55,6 +55,9 @@ class MemoryBudget {
   // may not, since in the end rows take less memory sealed than growing.
   absl::StatusOr<Reservation> ReserveForBuild(uint64_t bytes);
 
+  // Takes `bytes` for a model that somebody asks for, within the bounds of writes.
+  absl::StatusOr<Reservation> ReserveForModel(uint64_t bytes);
+
   // Takes `bytes` whatever is left: for what is there already (an encoder, rows replayed at start).
   Reservation Take(uint64_t bytes);
 

@@ -40,6 +40,18 @@ absl::Status OperationRegistry::Restore(const storage::Catalog& catalog) {
   storage::CommitBatch batch(*services_->store);
   for (const auto& [id, record] : catalog.operations) {
     Operation operation = ReadOperation(id, record);
+    // What works in memory alone ends with the process.
+    if (!operation.ended() && operation.kind == OperationKind::kUnloadModel) {
+      operation.state = OperationState::kSucceeded;
+      operation.phase = "done";
+    } else if (!operation.ended() && operation.kind == OperationKind::kLoadModel) {
+      operation.state = OperationState::kFailed;
+      operation.error = Error(absl::StatusCode::kUnavailable, reason::kDraining,
+                              "the server stopped before the model was loaded: load it again");
+    }
+    if (operation.ended() && record.state() == store::OPERATION_STATE_RUNNING) {
+      batch.PutOperation(id, OperationRecordOf(operation, record.collection_number()));
+    }
     if (operation.ended() && operation.update_time.micros < kept_from) {
       batch.DeleteOperation(id);
     } else {

@@ -31,6 +31,8 @@ enum class OperationKind : uint8_t {  // never renumber
   kReclaimCollection = 1,
   kSealIndex = 2,   // every row that waits gets into a graph
   kMergeIndex = 3,  // and the segments are merged as far as they go
+  kLoadModel = 5,
+  kUnloadModel = 6,
 };
 enum class OperationState : uint8_t {
   kRunning = 1,

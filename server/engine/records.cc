@@ -19,7 +19,9 @@ struct KindName {
 };
 constexpr KindName kOperationKinds[] = {{OperationKind::kReclaimCollection, "reclaim_collection"},
                                         {OperationKind::kSealIndex, "seal_index"},
-                                        {OperationKind::kMergeIndex, "merge_index"}};
+                                        {OperationKind::kMergeIndex, "merge_index"},
+                                        {OperationKind::kLoadModel, "load_model"},
+                                        {OperationKind::kUnloadModel, "unload_model"}};
 
 absl::Status Corrupt(const std::string& what) {
   return Error(absl::StatusCode::kDataLoss, reason::kCorruption, "a stored record is damaged: {}",
@@ -153,6 +155,7 @@ store::CollectionRecord CollectionRecordOf(const CollectionInfo& info, uint64_t 
     encoder->set_space_hash(info.space.space_hash);
     encoder->set_query_prompt(info.space.query_prompt);
     encoder->set_passage_prompt(info.space.passage_prompt);
+    encoder->set_dimensions(info.space.encoder_dimensions);
   }
   store::IndexRecord* index = space->mutable_index();
   index->set_quantization(static_cast<store::Quantization>(info.space.index.quantization));
@@ -226,6 +229,7 @@ absl::StatusOr<CollectionInfo> ReadCollection(uint32_t number,
     info.space.space_hash = space.encoder().space_hash();
     info.space.query_prompt = space.encoder().query_prompt();
     info.space.passage_prompt = space.encoder().passage_prompt();
+    info.space.encoder_dimensions = space.encoder().dimensions();
   }
   return info;
 }

@@ -74,6 +74,9 @@ struct VectorSpace {
   std::string space_hash;
   std::string query_prompt;
   std::string passage_prompt;
+  // Of the encoder's values the first so many are kept (encoder::Encoder::Truncated): then it is
+  // `dimension`, too. 0: all.
+  uint32_t encoder_dimensions = 0;
 };
 
 // What a caller asks for when creating a collection.
@@ -83,6 +86,7 @@ struct CollectionSpec {
   std::optional<std::string> encoder =
       {};  // absent: the default encoder, unless a dimension is given
   uint32_t dimension = 0;
+  uint32_t encoder_dimensions = 0;  // of an encoder's values keep so many; 0: all
   Metric metric = Metric::kCosine;
   CollectionOptions options = {};
   IndexSettings index = {};

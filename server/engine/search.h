@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "index/metadata/filter.h"
 #include "server/engine/document.h"
+#include "server/engine/encoders.h"
 #include "server/engine/query.h"
 #include "server/engine/schema.h"
 
@@ -61,6 +62,18 @@ struct Diversify {
 };
 inline constexpr int64_t kDiversifyPoolMax = 1000;
 
+// The best hits, judged once more by a cross-encoder that reads the question and each passage, its
+// headings before it as when it was encoded. Every passage that comes with a hit is judged, and the
+// best one counts. What has no text follows as it was.
+struct Rerank {
+  CrossEncoderRef model;
+  int64_t depth = 50;  // hits that are judged; at least limit + offset
+  // The question; empty: the text of the query, of a hybrid one the first that it has.
+  std::string query = {};
+  bool raw_scores = false;  // logits, not 0..1
+  Truncation truncation = Truncation::kEnd;
+};
+
 struct SearchRequest {
   Query query = {};
   std::optional<index::Filter> filter = {};  // absent: all documents
@@ -70,6 +83,7 @@ struct SearchRequest {
   GroupBy group_by = {};
   int64_t passages_per_group = 3;
   std::optional<Diversify> diversify = {};
+  std::optional<Rerank> rerank = {};     // not together with `diversify`
   std::optional<double> score_min = {};  // only hits that score at least this
   // How good the answer must be: at most one of the three.
   bool exact = false;                        // scan all vectors
@@ -81,6 +95,13 @@ struct SearchRequest {
 
 // --- The answer.
 
+// What a cross-encoder says of a passage.
+struct RerankScore {
+  float score = 0;
+  uint32_t former_rank = 0;  // of the hit, from 1; of a group's passage: in its group
+  uint32_t dropped_tokens = 0;
+};
+
 struct ScoredPassage {
   std::string document_id;
   Passage passage;
@@ -89,6 +110,10 @@ struct ScoredPassage {
   std::optional<float> distance = {};  // of what was asked by vectors alone
   std::vector<PartScore> parts = {};   // of a hybrid query: one a part
   std::vector<float> vector = {};
+  std::optional<RerankScore> rerank = {};  // if it was judged
+  // Of its document, while a group of several documents may be ordered anew; else empty.
+  std::string etag = {};
+  Metadata metadata = {};
 };
 
 struct SearchHit {
@@ -99,6 +124,7 @@ struct SearchHit {
   std::string group;  // grouped by a field: what it holds
   // Best first; one, unless grouped. Grouped by a field, they may be of several documents.
   std::vector<ScoredPassage> passages;
+  uint32_t former_rank = 0;  // from 1; 0: nothing was judged again
 };
 
 enum class Strategy {
@@ -129,12 +155,17 @@ struct SearchAnswer {
   Strategy strategy = Strategy::kExactScan;
   bool exhausted = false;  // fewer than limit + offset hits exist
   Metric metric = Metric::kCosine;
-  uint64_t encoded_tokens = 0;
+  uint64_t encoded_tokens = 0;  // of the query's texts
+  uint64_t dropped_tokens = 0;  // that were cut off
   bool query_truncated = false;
+  uint32_t cached_texts = 0;     // of the query, whose embeddings were still there
   uint64_t code_distances = 0;   // of codes that were scanned
   uint64_t graph_distances = 0;  // of codes that walks met
   uint64_t exact_distances = 0;  // of vectors: rescored candidates, or all
   uint64_t postings = 0;         // of the query's words: read, or looked for
+  // What the cross-encoder read and did not read.
+  uint32_t reranked_passages = 0;
+  uint64_t rerank_tokens = 0, rerank_dropped_tokens = 0;
   CommitToken token;
   std::optional<Explanation> explanation;  // if it was asked for
 };

@@ -18,6 +18,11 @@ uint64_t HitCacheBytes(uint64_t memory_budget_bytes) {
   return std::min<uint64_t>(memory_budget_bytes / 64, 512 << 20);
 }
 
+// What is asked for, but no more than a sixteenth of a small budget.
+uint64_t QueryCacheBytes(const DatabaseOptions& options, uint64_t memory_budget_bytes) {
+  return std::min<uint64_t>(options.query_cache_bytes, memory_budget_bytes / 16);
+}
+
 }  // namespace
 
 Timestamp Now() {
@@ -35,16 +40,17 @@ Services::Services(const DatabaseOptions& options, std::unique_ptr<storage::Stor
       store(std::move(opened_store)),
       memory(memory_budget_bytes),
       hits(HitCacheBytes(memory_budget_bytes)),
+      queries(QueryCacheBytes(options, memory_budget_bytes)),
       samples(options.indexing.sampler_share, thread_count),
-      indexing(options.indexing.threads > 0 ? options.indexing.threads
-                                            : thread_count / 2 + 1),
+      indexing(options.indexing.threads > 0 ? options.indexing.threads : thread_count / 2 + 1),
       background("background", std::max(1, threads / 2), kBackgroundWaiting),
       // A commit waits for the disk, not for the processor.
       commits("commit", std::max(2, threads / 2), 0),
       reads("read", threads, kReadsWaiting),
       prepares("prepare", threads, kPreparesWaiting),
       encodes(threads, kTokensWaiting),
-      hits_memory_(memory.Take(HitCacheBytes(memory_budget_bytes))) {}
+      hits_memory_(memory.Take(HitCacheBytes(memory_budget_bytes))),
+      queries_memory_(memory.Take(QueryCacheBytes(options, memory_budget_bytes))) {}
 
 void Services::Stop() {
   timer.Stop();

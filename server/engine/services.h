@@ -20,6 +20,7 @@
 #include "server/engine/indexing/recall_sampler.h"
 #include "server/engine/limits.h"
 #include "server/engine/memory_budget.h"
+#include "server/engine/query_cache.h"
 #include "server/engine/timer.h"
 #include "storage/store.h"
 
@@ -52,6 +53,7 @@ class Services {
   const std::unique_ptr<storage::Store> store;
   mutable MemoryBudget memory;
   mutable HitCache hits;
+  mutable QueryCache queries;
   mutable AnalyserRegistry analysers;
   mutable InFlight in_flight;  // requests that were accepted and not answered yet
   mutable Timer timer;
@@ -65,6 +67,7 @@ class Services {
 
  private:
   const MemoryBudget::Reservation hits_memory_;
+  const MemoryBudget::Reservation queries_memory_;
   // Relaxed: a flag, which publishes nothing but itself.
   std::atomic<bool> stopping_{false};
 };

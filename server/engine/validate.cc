@@ -94,6 +94,18 @@ absl::Status ValidateCollectionName(std::string_view name) {
       .Field("name");
 }
 
+absl::Status ValidateModelName(std::string_view name) {
+  const auto is_start = [](char c) { return IsNameStart(c) || (c >= 'A' && c <= 'Z'); };
+  bool good = !name.empty() && name.size() <= 128 && is_start(name[0]);
+  for (char c : name) good = good && (is_start(c) || c == '.' || c == '_' || c == '-');
+  if (good) return absl::OkStatus();
+  return InvalidArgument(reason::kInvalidName,
+                         "name: {} is not a model's name: 1 to 128 of A-Z, a-z, 0-9, ., _ and -, "
+                         "beginning with a letter or digit",
+                         Quoted(name))
+      .Field("name");
+}
+
 absl::Status ValidateUtf8(std::string_view text, std::string_view field) {
   const size_t valid = encoder::ValidUtf8Prefix(text);
   if (valid == text.size()) return absl::OkStatus();

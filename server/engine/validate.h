@@ -24,6 +24,9 @@ namespace kith::engine {
 // [a-z0-9][a-z0-9_-]{0,127}
 absl::Status ValidateCollectionName(std::string_view name);
 
+// [A-Za-z0-9][A-Za-z0-9._-]{0,127}: never a path. Field "name".
+absl::Status ValidateModelName(std::string_view name);
+
 // 1..limits.id_bytes bytes of UTF-8 without control characters.
 absl::Status ValidateDocumentId(std::string_view id, const Limits& limits);
 

@@ -38,6 +38,15 @@ void WriteLimits(const engine::Limits& limits, v1::Limits* out) {
   out->set_max_batch_searches(u32(limits.batch_searches));
   out->set_max_encode_texts(u32(limits.encode_texts));
   out->set_max_recall_queries(u32(limits.recall_queries));
+  out->set_max_rerank_texts(u32(limits.rerank_texts));
+}
+
+void WriteQueryCache(const engine::QueryCache::Stats& stats, v1::QueryCache* out) {
+  out->set_hit_count(stats.hits);
+  out->set_miss_count(stats.misses);
+  out->set_entry_count(stats.entries);
+  out->set_bytes(stats.bytes);
+  out->set_capacity_bytes(stats.capacity);
 }
 
 absl::StatusOr<Clock::time_point> WaitUntil(const v1::WaitOperationRequest& request,
@@ -81,6 +90,7 @@ grpc::ServerUnaryReactor* AdminService::GetServerInfo(Context* context, const By
         out->set_encoder_kernels(std::move(info.encoder_kernels));
         out->set_default_encoder(std::move(info.default_encoder));
         WriteLimits(call->database().limits(), out->mutable_limits());
+        WriteQueryCache(call->database().encoders().query_cache(), out->mutable_query_cache());
         call->Finish(absl::OkStatus());
         return absl::OkStatus();
       });
@@ -192,6 +202,34 @@ grpc::ServerUnaryReactor* AdminService::MergeIndex(Context* context, const Bytes
         KITH_ASSIGN_OR_RETURN(auto collection, call->database().Find(call->request().collection()));
         return OnExecutor(call, [collection = std::move(collection)](auto& call) -> absl::Status {
           KITH_ASSIGN_OR_RETURN(const auto operation, collection->MergeIndex());
+          WriteOperation(operation, call.response()->mutable_operation());
+          return absl::OkStatus();
+        });
+      });
+}
+
+grpc::ServerUnaryReactor* AdminService::LoadModel(Context* context, const Bytes* request,
+                                                  Bytes* response) {
+  return Unary<v1::LoadModelRequest, v1::LoadModelResponse>::Run(
+      gate_, "AdminService/LoadModel", context, request, response,
+      [](const auto& call) -> absl::Status {
+        return OnExecutor(call, [](auto& call) -> absl::Status {
+          KITH_ASSIGN_OR_RETURN(const auto operation,
+                                call.database().LoadModel(call.request().name()));
+          WriteOperation(operation, call.response()->mutable_operation());
+          return absl::OkStatus();
+        });
+      });
+}
+
+grpc::ServerUnaryReactor* AdminService::UnloadModel(Context* context, const Bytes* request,
+                                                    Bytes* response) {
+  return Unary<v1::UnloadModelRequest, v1::UnloadModelResponse>::Run(
+      gate_, "AdminService/UnloadModel", context, request, response,
+      [](const auto& call) -> absl::Status {
+        return OnExecutor(call, [](auto& call) -> absl::Status {
+          KITH_ASSIGN_OR_RETURN(const auto operation,
+                                call.database().UnloadModel(call.request().name()));
           WriteOperation(operation, call.response()->mutable_operation());
           return absl::OkStatus();
         });

@@ -1,4 +1,4 @@
-// AdminService over gRPC: the server itself, its indexes, and its long-running work.
+// AdminService over gRPC: the server itself, its indexes, its models, and its long-running work.
 
 #ifndef KITH_SERVER_RPC_ADMIN_SERVICE_H_
 #define KITH_SERVER_RPC_ADMIN_SERVICE_H_
@@ -15,7 +15,8 @@ using AdminBase = Admin::WithRawCallbackMethod_GetServerInfo<
     Admin::WithRawCallbackMethod_GetOperation<Admin::WithRawCallbackMethod_ListOperations<
         Admin::WithRawCallbackMethod_CancelOperation<Admin::WithRawCallbackMethod_WaitOperation<
             Admin::WithRawCallbackMethod_GetIndexStatus<Admin::WithRawCallbackMethod_SealIndex<
-                Admin::WithRawCallbackMethod_MergeIndex<Admin::Service>>>>>>>>;
+                Admin::WithRawCallbackMethod_MergeIndex<Admin::WithRawCallbackMethod_LoadModel<
+                    Admin::WithRawCallbackMethod_UnloadModel<Admin::Service>>>>>>>>>>;
 }  // namespace internal
 
 class AdminService final : public internal::AdminBase {
@@ -33,6 +34,8 @@ class AdminService final : public internal::AdminBase {
   Reactor* GetIndexStatus(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* SealIndex(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* MergeIndex(Context* context, const Bytes* request, Bytes* response) override;
+  Reactor* LoadModel(Context* context, const Bytes* request, Bytes* response) override;
+  Reactor* UnloadModel(Context* context, const Bytes* request, Bytes* response) override;
 
  private:
   Gate* const gate_;

@@ -119,8 +119,9 @@ grpc::ServerUnaryReactor* CollectionService::EstimateCollection(Context* context
         engine::Database& database = call->database();
         KITH_ASSIGN_OR_RETURN(engine::EstimateRequest estimate, ReadEstimate(call->request()));
         if (estimate.dimension == 0) {
-          const std::string& encoder = call->request().vector_space().encoder();
-          const auto found = database.encoders().Find(encoder);
+          const v1::VectorSpace& space = call->request().vector_space();
+          const auto found = database.encoders().FindTruncated(
+              space.encoder(), space.encoder_dimensions(), "encoder_dimensions");
           if (!found.ok()) return InField(found.status(), "vector_space");
           estimate.dimension = static_cast<uint32_t>((*found)->info().dimension);
         }

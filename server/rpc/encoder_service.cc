@@ -1,5 +1,6 @@
 #include "server/rpc/encoder_service.h"
 
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,9 +27,9 @@ absl::Status CheckText(std::string_view text, const engine::Limits& limits,
   return absl::OkStatus();
 }
 
-absl::Status CheckTexts(const google::protobuf::RepeatedPtrField<std::string>& texts,
+absl::Status CheckTexts(const google::protobuf::RepeatedPtrField<std::string>& texts, size_t most,
                         const engine::Limits& limits) {
-  KITH_RETURN_IF_ERROR(CheckCount(static_cast<size_t>(texts.size()), limits.encode_texts, "texts"));
+  KITH_RETURN_IF_ERROR(CheckCount(static_cast<size_t>(texts.size()), most, "texts"));
   for (int i = 0; i < texts.size(); ++i) {
     KITH_RETURN_IF_ERROR(CheckText(texts[i], limits, fmt::format("texts[{}]", i)));
   }
@@ -48,9 +49,9 @@ absl::StatusOr<encoder::Role> ReadRole(int value) {
       .Field("role");
 }
 
-void WriteModel(const encoder::EncoderInfo& info, bool is_default, v1::Model* out) {
+void WriteEncoder(const encoder::EncoderInfo& info, v1::Model* out) {
+  out->set_kind(v1::MODEL_KIND_ENCODER);
   out->set_name(info.name);
-  out->set_is_default(is_default);
   out->set_dimension(static_cast<uint32_t>(info.dimension));
   out->set_max_tokens(static_cast<uint32_t>(info.max_tokens));
   out->set_artifact_hash(info.artifact_hash);
@@ -61,13 +62,36 @@ void WriteModel(const encoder::EncoderInfo& info, bool is_default, v1::Model* ou
   out->set_query_prompt(info.query_prompt);
   out->set_passage_prompt(info.passage_prompt);
   out->set_precision(info.precision);
+  out->set_kernels(info.kernels);
   out->set_parameter_count(info.parameters);
-  out->set_memory_bytes(info.memory_bytes);
+}
+
+void WriteCrossEncoder(const encoder::CrossEncoderInfo& info, v1::Model* out) {
+  out->set_kind(v1::MODEL_KIND_CROSS_ENCODER);
+  out->set_name(info.name);
+  out->set_max_tokens(static_cast<uint32_t>(info.max_tokens));
+  out->set_artifact_hash(info.artifact_hash);
+  out->set_architecture(info.architecture);
+  out->set_precision(info.precision);
+  out->set_kernels(info.kernels);
+  out->set_parameter_count(info.parameters);
+}
+
+void WriteModel(const engine::LoadedModel& model, v1::Model* out) {
+  if (model.encoder != nullptr) {
+    WriteEncoder(model.encoder->info(), out);
+  } else {
+    WriteCrossEncoder(model.cross_encoder->info(), out);
+  }
+  out->set_is_default(model.is_default);
+  out->set_memory_bytes(model.memory_bytes);
+  out->set_collection_count(model.collections);
 }
 
 void WriteEmbeddings(const engine::EncodedTexts& encoded, v1::EncodeResponse* out) {
   const size_t count = encoded.token_counts.size();
   const size_t dimension = count == 0 ? 0 : encoded.embeddings.size() / count;
+  uint64_t tokens = 0, dropped = 0;
   for (size_t i = 0; i < count; ++i) {
     v1::Embedding* embedding = out->add_embeddings();
     const float* row = encoded.embeddings.data() + i * dimension;
@@ -75,8 +99,25 @@ void WriteEmbeddings(const engine::EncodedTexts& encoded, v1::EncodeResponse* ou
                                                           dimension * sizeof(float));
     embedding->mutable_vector()->set_dimension(static_cast<uint32_t>(dimension));
     embedding->set_token_count(encoded.token_counts[i]);
-    embedding->set_truncated(encoded.truncated[i]);
+    embedding->set_truncated(encoded.dropped_counts[i] > 0);
+    embedding->set_dropped_token_count(encoded.dropped_counts[i]);
+    tokens += encoded.token_counts[i];
+    dropped += encoded.dropped_counts[i];
   }
+  out->mutable_usage()->set_encoded_token_count(tokens);
+  out->mutable_usage()->set_dropped_token_count(dropped);
+}
+
+void WriteReranked(const engine::RerankAnswer& answer, v1::RerankResponse* out) {
+  for (const engine::RerankAnswer::Text& text : answer.texts) {
+    v1::RerankResult* result = out->add_results();
+    result->set_index(text.index);
+    result->set_score(text.score);
+    result->set_token_count(text.tokens);
+    result->set_dropped_token_count(text.dropped);
+  }
+  out->mutable_usage()->set_encoded_token_count(answer.tokens);
+  out->mutable_usage()->set_dropped_token_count(answer.dropped);
 }
 
 }  // namespace
@@ -86,16 +127,17 @@ grpc::ServerUnaryReactor* EncoderService::ListModels(Context* context, const Byt
   return Unary<v1::ListModelsRequest, v1::ListModelsResponse>::Run(
       gate_, "EncoderService/ListModels", context, request, response,
       [](const auto& call) -> absl::Status {
-        engine::Encoders& encoders = call->database().encoders();
-        const std::string default_name = encoders.default_name();
-        // The default comes first; another model may bear the same name.
-        bool first = !default_name.empty();
-        for (const engine::EncoderRef& encoder : encoders.List()) {
-          WriteModel(encoder->info(), first, call->response()->add_models());
-          first = false;
-        }
-        call->Finish(absl::OkStatus());
-        return absl::OkStatus();
+        // The folder of models is read.
+        return OnExecutor(call, [](auto& call) -> absl::Status {
+          const engine::ModelList list = call.database().ListModels();
+          for (const engine::LoadedModel& model : list.loaded) {
+            WriteModel(model, call.response()->add_models());
+          }
+          for (const std::string& name : list.unloaded) {
+            call.response()->add_unloaded_names(name);
+          }
+          return absl::OkStatus();
+        });
       });
 }
 
@@ -105,11 +147,14 @@ grpc::ServerUnaryReactor* EncoderService::Encode(Context* context, const Bytes* 
       gate_, "EncoderService/Encode", context, request, response,
       [](const auto& call) -> absl::Status {
         const v1::EncodeRequest& request = call->request();
-        KITH_RETURN_IF_ERROR(CheckTexts(request.texts(), call->database().limits()));
+        const engine::Limits& limits = call->database().limits();
+        KITH_RETURN_IF_ERROR(CheckTexts(request.texts(), limits.encode_texts, limits));
         KITH_ASSIGN_OR_RETURN(const auto role, ReadRole(request.role()));
         KITH_ASSIGN_OR_RETURN(const auto truncation,
                               ReadTruncation(request.truncation(), "truncation"));
-        KITH_ASSIGN_OR_RETURN(auto encoder, call->database().encoders().Find(request.model()));
+        KITH_ASSIGN_OR_RETURN(auto encoder,
+                              call->database().encoders().FindTruncated(
+                                  request.model(), request.dimensions(), "dimensions"));
         call->response()->set_fingerprint(encoder->info().space_hash);
         // Encode tokenises where it is called.
         return call->database().executor().Submit(
@@ -132,7 +177,8 @@ grpc::ServerUnaryReactor* EncoderService::Tokenize(Context* context, const Bytes
   return Unary<v1::TokenizeRequest, v1::TokenizeResponse>::Run(
       gate_, "EncoderService/Tokenize", context, request, response,
       [](const auto& call) -> absl::Status {
-        KITH_RETURN_IF_ERROR(CheckTexts(call->request().texts(), call->database().limits()));
+        const engine::Limits& limits = call->database().limits();
+        KITH_RETURN_IF_ERROR(CheckTexts(call->request().texts(), limits.encode_texts, limits));
         KITH_ASSIGN_OR_RETURN(auto encoder,
                               call->database().encoders().Find(call->request().model()));
         return OnExecutor(call, [encoder = std::move(encoder)](auto& call) -> absl::Status {
@@ -179,6 +225,43 @@ grpc::ServerUnaryReactor* EncoderService::SplitText(Context* context, const Byte
                             }
                             return absl::OkStatus();
                           });
+      });
+}
+
+grpc::ServerUnaryReactor* EncoderService::Rerank(Context* context, const Bytes* request,
+                                                 Bytes* response) {
+  return Unary<v1::RerankRequest, v1::RerankResponse>::Run(
+      gate_, "EncoderService/Rerank", context, request, response,
+      [](const auto& call) -> absl::Status {
+        v1::RerankRequest& request = call->request();
+        const engine::Limits& limits = call->database().limits();
+        KITH_RETURN_IF_ERROR(CheckTexts(request.texts(), limits.rerank_texts, limits));
+        KITH_RETURN_IF_ERROR(CheckText(request.query(), limits, "query"));
+        KITH_ASSIGN_OR_RETURN(const auto truncation,
+                              ReadTruncation(request.truncation(), "truncation"));
+        auto model = call->database().encoders().FindCrossEncoder(request.model());
+        if (!model.ok()) return InField(std::move(model).status(), "model");
+        call->response()->set_model((*model)->info().name);
+        // Rerank tokenises where it is called.
+        return call->database().executor().Submit(
+            call->call(), [call, truncation, model = *std::move(model)](absl::Status status) {
+              if (!status.ok()) return call->Finish(std::move(status));
+              v1::RerankRequest& request = call->request();
+              engine::RerankRequest rerank;
+              rerank.model = model;
+              rerank.query = std::move(*request.mutable_query());
+              rerank.texts.assign(std::make_move_iterator(request.mutable_texts()->begin()),
+                                  std::make_move_iterator(request.mutable_texts()->end()));
+              rerank.limit = request.limit();
+              rerank.raw_scores = request.raw_scores();
+              rerank.truncation = truncation;
+              call->database().encoders().Rerank(
+                  std::move(rerank), call->call(),
+                  [call](absl::StatusOr<engine::RerankAnswer> answer) {
+                    if (answer.ok()) WriteReranked(*answer, call->response());
+                    call->Finish(answer.status());
+                  });
+            });
       });
 }
 

@@ -11,9 +11,10 @@ namespace kith::rpc {
 
 namespace internal {
 using EncoderCalls = v1::EncoderService;
-using EncoderBase = EncoderCalls::WithRawCallbackMethod_ListModels<
-    EncoderCalls::WithRawCallbackMethod_Encode<EncoderCalls::WithRawCallbackMethod_Tokenize<
-        EncoderCalls::WithRawCallbackMethod_SplitText<EncoderCalls::Service>>>>;
+using EncoderBase =
+    EncoderCalls::WithRawCallbackMethod_ListModels<EncoderCalls::WithRawCallbackMethod_Encode<
+        EncoderCalls::WithRawCallbackMethod_Tokenize<EncoderCalls::WithRawCallbackMethod_SplitText<
+            EncoderCalls::WithRawCallbackMethod_Rerank<EncoderCalls::Service>>>>>;
 }  // namespace internal
 
 class EncoderService final : public internal::EncoderBase {
@@ -27,6 +28,7 @@ class EncoderService final : public internal::EncoderBase {
   Reactor* Encode(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* Tokenize(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* SplitText(Context* context, const Bytes* request, Bytes* response) override;
+  Reactor* Rerank(Context* context, const Bytes* request, Bytes* response) override;
 
  private:
   Gate* const gate_;

@@ -38,7 +38,8 @@ grpc::ServerUnaryReactor* SearchService::Search(Context* context, const Bytes* r
       [](const auto& call) -> absl::Status {
         v1::SearchRequest& request = call->request();
         std::vector<engine::SearchRequest> searches(1);
-        KITH_ASSIGN_OR_RETURN(searches[0], ReadSearch(&request, call->database().limits()));
+        KITH_ASSIGN_OR_RETURN(searches[0], ReadSearch(&request, call->database().limits(),
+                                                      call->database().encoders()));
         KITH_ASSIGN_OR_RETURN(auto at_least,
                               ReadAtLeast(request.has_at_least(), request.at_least()));
         KITH_ASSIGN_OR_RETURN(const auto collection, call->database().Find(request.collection()));
@@ -70,7 +71,8 @@ grpc::ServerUnaryReactor* SearchService::BatchSearch(Context* context, const Byt
           if (absl::Status status = CheckInner(search); !status.ok()) {
             return InField(std::move(status), here());
           }
-          absl::StatusOr<engine::SearchRequest> read = ReadSearch(&search, limits);
+          absl::StatusOr<engine::SearchRequest> read =
+              ReadSearch(&search, limits, call->database().encoders());
           if (!read.ok()) return InField(std::move(read).status(), here());
           searches.push_back(*std::move(read));
         }

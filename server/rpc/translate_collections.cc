@@ -22,6 +22,7 @@ absl::Status ReadSpace(const v1::VectorSpace& in, engine::CollectionSpec* out) {
   }
   if (!in.encoder().empty()) out->encoder = in.encoder();
   out->dimension = in.dimension();
+  out->encoder_dimensions = in.encoder_dimensions();
   KITH_ASSIGN_OR_RETURN(out->metric, ReadMetric(in.metric(), "metric"));
   KITH_ASSIGN_OR_RETURN(out->index, ReadIndexOptions(in.index()));
   return absl::OkStatus();
@@ -191,7 +192,8 @@ absl::Status AtCollection(absl::Status status) {
   const std::string field = DetailsOf(status).field;
   if (field.empty()) return status;  // no field is at fault
   if (field == "expected_passage_count") return status;
-  const bool of_space = field == "dimension" || field.starts_with("index");
+  const bool of_space =
+      field == "dimension" || field == "encoder_dimensions" || field.starts_with("index");
   return InField(std::move(status), of_space ? "collection.vector_spaces[0]" : "collection");
 }
 
@@ -206,6 +208,7 @@ void WriteCollection(const engine::CollectionInfo& info, v1::Collection* out) {
   space->set_encoder_fingerprint(info.space.space_hash);
   space->set_query_prompt(info.space.query_prompt);
   space->set_passage_prompt(info.space.passage_prompt);
+  space->set_encoder_dimensions(info.space.encoder_dimensions);
   WriteIndexOptions(info.space.index, space->mutable_index());
   WriteSplitter(info.options.splitter, out->mutable_options()->mutable_splitter());
   out->mutable_options()->set_default_durability(WriteDurability(info.options.default_durability));
@@ -247,6 +250,12 @@ void WriteOperation(const engine::Operation& operation, v1::Operation* out) {
       break;
     case engine::OperationKind::kMergeIndex:
       out->set_kind(v1::OPERATION_KIND_MERGE_INDEX);
+      break;
+    case engine::OperationKind::kLoadModel:
+      out->set_kind(v1::OPERATION_KIND_LOAD_MODEL);
+      break;
+    case engine::OperationKind::kUnloadModel:
+      out->set_kind(v1::OPERATION_KIND_UNLOAD_MODEL);
       break;
   }
   out->set_target(operation.target);

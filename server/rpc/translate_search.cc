@@ -92,6 +92,28 @@ engine::Diversify ReadDiversify(const v1::Diversify& in, int64_t hits) {
   return out;
 }
 
+// For a search whose other parts are read.
+absl::StatusOr<engine::Rerank> ReadRerank(v1::Rerank* in, const engine::SearchRequest& search,
+                                          const engine::Limits& limits,
+                                          const engine::Encoders& encoders) {
+  engine::Rerank out;
+  auto model = encoders.FindCrossEncoder(in->model());
+  if (!model.ok()) return InField(std::move(model).status(), "model");
+  out.model = *std::move(model);
+  if (in->depth() != 0) {
+    out.depth = in->depth();
+  } else {
+    const bool grouped = search.group_by.kind != engine::GroupBy::Kind::kPassage;
+    const int64_t each = grouped ? search.passages_per_group : 1;
+    out.depth = std::max(search.limit + search.offset,
+                         std::min(out.depth, static_cast<int64_t>(limits.rerank_texts) / each));
+  }
+  out.query = std::move(*in->mutable_query());
+  out.raw_scores = in->raw_scores();
+  KITH_ASSIGN_OR_RETURN(out.truncation, ReadTruncation(in->truncation(), "truncation"));
+  return out;
+}
+
 v1::Strategy WriteStrategy(engine::Strategy strategy) {
   switch (strategy) {
     case engine::Strategy::kExactScan:
@@ -122,6 +144,12 @@ void WriteParts(const std::vector<engine::PartScore>& parts, Message* out) {
   }
 }
 
+void WriteRerank(const engine::RerankScore& rerank, uint32_t former_rank, v1::RerankScore* out) {
+  out->set_score(rerank.score);
+  out->set_former_rank(former_rank);
+  out->set_dropped_token_count(rerank.dropped_tokens);
+}
+
 void WriteScored(engine::ScoredPassage&& passage, v1::ScoredPassage* out) {
   WritePassage(passage.passage, out->mutable_passage());
   out->set_text(std::move(passage.text));
@@ -130,6 +158,9 @@ void WriteScored(engine::ScoredPassage&& passage, v1::ScoredPassage* out) {
   if (!passage.vector.empty()) WriteVector(passage.vector, out->mutable_vector());
   out->set_document_id(std::move(passage.document_id));
   WriteParts(passage.parts, out);
+  if (passage.rerank) {
+    WriteRerank(*passage.rerank, passage.rerank->former_rank, out->mutable_rerank());
+  }
 }
 
 double Microseconds(int64_t nanoseconds) { return 1e-3 * static_cast<double>(nanoseconds); }
@@ -160,6 +191,7 @@ void WriteHit(engine::SearchHit&& hit, bool grouped, v1::SearchHit* out) {
   out->set_score(best.score);
   if (best.distance) out->set_distance(*best.distance);
   WriteParts(best.parts, out);
+  if (best.rerank) WriteRerank(*best.rerank, hit.former_rank, out->mutable_rerank());
   if (!best.vector.empty()) WriteVector(best.vector, out->mutable_vector());
   if (!grouped) {
     out->set_text(std::move(best.text));
@@ -192,7 +224,8 @@ Tuning ReadTuning(const v1::Tuning& in) {
 }
 
 absl::StatusOr<engine::SearchRequest> ReadSearch(v1::SearchRequest* in,
-                                                 const engine::Limits& limits) {
+                                                 const engine::Limits& limits,
+                                                 const engine::Encoders& encoders) {
   engine::SearchRequest out;
   KITH_RETURN_IF_ERROR(ReadRange(*in, limits, &out));
   KITH_ASSIGN_OR_RETURN(out.truncation, ReadTruncation(in->truncation(), "truncation"));
@@ -200,6 +233,11 @@ absl::StatusOr<engine::SearchRequest> ReadSearch(v1::SearchRequest* in,
   KITH_ASSIGN_OR_RETURN(out.filter, ReadWhere(*in));
   if (in->has_select()) ReadSelect(in->mutable_select(), &out.select);
   if (in->has_diversify()) out.diversify = ReadDiversify(in->diversify(), out.limit + out.offset);
+  if (in->has_rerank()) {
+    auto rerank = ReadRerank(in->mutable_rerank(), out, limits, encoders);
+    if (!rerank.ok()) return InField(std::move(rerank).status(), "rerank");
+    out.rerank = *std::move(rerank);
+  }
   if (in->has_score_min()) out.score_min = in->score_min();
   out.explain = in->explain();
   const Tuning tuning = ReadTuning(in->tuning());
@@ -225,6 +263,13 @@ void WriteSearch(engine::SearchAnswer&& answer, bool grouped, v1::SearchResponse
   usage->set_exact_distance_count(answer.exact_distances);
   usage->set_graph_distance_count(answer.graph_distances);
   usage->set_posting_count(answer.postings);
+  usage->set_dropped_token_count(answer.dropped_tokens);
+  usage->set_cached_text_count(answer.cached_texts);
+  if (answer.reranked_passages > 0) {
+    usage->set_rerank_passage_count(answer.reranked_passages);
+    usage->mutable_rerank_tokens()->set_encoded_token_count(answer.rerank_tokens);
+    usage->mutable_rerank_tokens()->set_dropped_token_count(answer.rerank_dropped_tokens);
+  }
   SetToken(answer.token, out);
   if (answer.explanation) {
     WriteExplanation(*std::move(answer.explanation), out->mutable_explanation());

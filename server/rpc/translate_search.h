@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "kith/v1/search_service.pb.h"
+#include "server/engine/encoders.h"
 #include "server/engine/limits.h"
 #include "server/engine/search.h"
 
@@ -22,9 +23,10 @@ struct Tuning {
 // Ranges are the engine's to judge.
 Tuning ReadTuning(const v1::Tuning& in);
 
-// `collection` and `at_least` are the caller's to look at.
+// `collection` and `at_least` are the caller's to look at. `encoders` has the model of `rerank`.
 absl::StatusOr<engine::SearchRequest> ReadSearch(v1::SearchRequest* in,
-                                                 const engine::Limits& limits);
+                                                 const engine::Limits& limits,
+                                                 const engine::Encoders& encoders);
 
 // `grouped`: hits are groups, which list their passages.
 void WriteSearch(engine::SearchAnswer&& answer, bool grouped, v1::SearchResponse* out);

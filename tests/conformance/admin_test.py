@@ -44,6 +44,7 @@ class AdminTest(ServerCase):
                 max_batch_searches=256,
                 max_encode_texts=256,
                 max_recall_queries=1000,
+                max_rerank_texts=1000,
             ),
         )
 

@@ -40,7 +40,7 @@ std::vector<float> Logits(const CrossEncoder& model, const std::vector<EncodedPa
 
 TEST(CrossEncoderTest, ReducedPrecisionStaysWithinItsTolerance) {
   for (const auto& [precision, tolerance] : {std::pair("bfloat16", 0.06), {"int8", 0.2}}) {
-    const auto model = CrossEncoder::Load(TestData() / kReference, {"", precision});
+    const auto model = CrossEncoder::Load(TestData() / kReference, "", {"", precision});
     ASSERT_TRUE(model.ok()) << model.status();
     for (const json& line : GoldenPairs()) {
       const EncodedPair pair = (*model)->Prepare(line.at("query").get<std::string>(),
@@ -52,9 +52,9 @@ TEST(CrossEncoderTest, ReducedPrecisionStaysWithinItsTolerance) {
 }
 
 TEST(CrossEncoderTest, EveryPairScoresAsTheReferenceSays) {
-  const auto model = CrossEncoder::Load(TestData() / kReference, {"", "float32"});
+  const auto model = CrossEncoder::Load(TestData() / kReference, "", {"", "float32"});
   ASSERT_TRUE(model.ok()) << model.status();
-  EXPECT_EQ((*model)->max_tokens(), 64);
+  EXPECT_EQ((*model)->info().max_tokens, 64);
   std::vector<EncodedPair> pairs;
   std::vector<float> alone;
   const std::vector<json> golden = GoldenPairs();

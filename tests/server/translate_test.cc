@@ -25,6 +25,30 @@ const engine::Limits kLimits;
 std::string ReasonIn(const absl::Status& status) { return DetailsOf(status).reason; }
 std::string FieldIn(const absl::Status& status) { return DetailsOf(status).field; }
 
+// A server without models.
+class NoModels final : public engine::Encoders {
+ public:
+  std::string default_name() const override { return ""; }
+  absl::StatusOr<engine::EncoderRef> Find(std::string_view) const override { return Absent(); }
+  absl::StatusOr<engine::CrossEncoderRef> FindCrossEncoder(std::string_view) const override {
+    return Absent();
+  }
+  void Encode(engine::EncoderRef, const std::vector<std::string>&, encoder::Role,
+              engine::Truncation, std::shared_ptr<const Call>, engine::EncodeDone done) override {
+    done(Absent());
+  }
+  void Rerank(engine::RerankRequest, std::shared_ptr<const Call>,
+              engine::RerankDone done) override {
+    done(Absent());
+  }
+  engine::QueryCache::Stats query_cache() const override { return {}; }
+
+ private:
+  static absl::Status Absent() {
+    return Error(absl::StatusCode::kNotFound, reason::kModelNotFound, "there is none");
+  }
+};
+
 template <typename T>
 std::string Bytes(const std::vector<T>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
@@ -181,7 +205,7 @@ TEST(TranslateEnumTest, UnknownValuesAreErrorsNotDefaults) {
     v1::SearchRequest search;
     search.mutable_query()->set_text("x");
     search.set_group_by(static_cast<v1::GroupBy>(unknown));
-    EXPECT_EQ(FieldIn(ReadSearch(&search, kLimits).status()), "group_by");
+    EXPECT_EQ(FieldIn(ReadSearch(&search, kLimits, NoModels()).status()), "group_by");
   }
 }
 
@@ -235,7 +259,7 @@ TEST(TranslateSearchTest, RangesAreCheckedAtTheirEnds) {
     in.set_limit(c.limit);
     in.set_offset(c.offset);
     in.set_passages_per_group(c.passages);
-    const auto out = ReadSearch(&in, kLimits);
+    const auto out = ReadSearch(&in, kLimits, NoModels());
     EXPECT_EQ(out.ok(), c.ok) << c.limit << " " << c.offset << " " << c.passages;
     if (!c.ok) {
       EXPECT_EQ(ReasonIn(out.status()), reason::kLimitOutOfRange);
@@ -245,15 +269,24 @@ TEST(TranslateSearchTest, RangesAreCheckedAtTheirEnds) {
 
 TEST(TranslateSearchTest, AQueryIsNeeded) {
   v1::SearchRequest in;
-  EXPECT_EQ(FieldIn(ReadSearch(&in, kLimits).status()), "query");
+  EXPECT_EQ(FieldIn(ReadSearch(&in, kLimits, NoModels()).status()), "query");
   in.mutable_query()->mutable_vector()->set_f32_le("abc");
-  EXPECT_EQ(FieldIn(ReadSearch(&in, kLimits).status()), "query.vector.f32_le");
+  EXPECT_EQ(FieldIn(ReadSearch(&in, kLimits, NoModels()).status()), "query.vector.f32_le");
+}
+
+TEST(TranslateSearchTest, TheModelOfARerankingIsLookedForAndNamedWhenItIsMissing) {
+  v1::SearchRequest in;
+  in.mutable_query()->set_text("x");
+  in.mutable_rerank()->set_model("absent");
+  const absl::Status status = ReadSearch(&in, kLimits, NoModels()).status();
+  EXPECT_EQ(ReasonIn(status), reason::kModelNotFound);
+  EXPECT_EQ(FieldIn(status), "rerank.model");
 }
 
 TEST(TranslateSearchTest, AbsentPartsMeanTheDocumentedDefaults) {
   v1::SearchRequest in;
   in.mutable_query()->set_text("x");
-  const auto out = ReadSearch(&in, kLimits);
+  const auto out = ReadSearch(&in, kLimits, NoModels());
   ASSERT_TRUE(out.ok());
   EXPECT_EQ(out->limit, 10);
   EXPECT_TRUE(out->select.text && out->select.metadata && !out->select.vectors);

@@ -3,8 +3,8 @@
 from kith.client import Client, connect
 from kith.enums import (
     CollectionState, Durability, FieldType, GroupBy, IndexPhase, MetadataUpdateMode, Metric,
-    OperationKind, OperationState, Quantization, RecommendMethod, ScoreNormalisation, SegmentState,
-    SplitterKind, Strategy, TextRole, Truncation,
+    ModelKind, OperationKind, OperationState, Quantization, RecommendMethod, ScoreNormalisation,
+    SegmentState, SplitterKind, Strategy, TextRole, Truncation,
 )  # fmt: skip
 from kith.errors import (
     Aborted, AlreadyExists, Cancelled, DataLoss, DeadlineExceeded, Error, FailedPrecondition,
@@ -16,10 +16,11 @@ from kith.types import (
     Collection, CollectionStats, CommitToken, DeleteResponse, Diversify, Document, DocumentDelete,
     DocumentId, DocumentInput, Embedding, EncodeResponse, Estimate, Facet, FacetValue, Facets,
     GetResponse, Hybrid, IndexOptions, IndexSegment, IndexStatus, IngestAck, Lexical, Limits,
-    MetadataUpdate, MetadataUpdateResult, Model, Operation, PartScore, Passage, Recall, RecallPoint,
-    Recommend, Rrf, ScoredPassage, SearchExplanation, SearchHit, SearchQuery, SearchResponse,
-    SearchStage, SearchUsage, Select, ServerInfo, SplitterOptions, TextIndexOptions, Token,
-    UpdateMetadataResponse, UpsertResponse, UpsertResult, VectorSpace, Weighted,
+    MetadataUpdate, MetadataUpdateResult, Model, Operation, PartScore, Passage, QueryCache, Recall,
+    RecallPoint, Recommend, Rerank, RerankResponse, RerankResult, RerankScore, Rrf, ScoredPassage,
+    SearchExplanation, SearchHit, SearchQuery, SearchResponse, SearchStage, SearchUsage, Select,
+    ServerInfo, SplitterOptions, TextIndexOptions, Token, TokenUsage, UpdateMetadataResponse,
+    UpsertResponse, UpsertResult, VectorSpace, Weighted,
 )  # fmt: skip
 
 __version__ = "0.1.0"
@@ -32,13 +33,14 @@ __all__ = [
     "FailedPrecondition", "FieldType", "FieldViolation", "GetResponse", "GroupBy", "Hybrid",
     "IndexOptions", "IndexPhase", "IndexSegment", "IndexStatus", "IngestAck", "Internal",
     "InvalidArgument", "Lexical", "Limits", "MetadataUpdate", "MetadataUpdateMode",
-    "MetadataUpdateResult", "Metric", "Model", "NotFound", "Operation", "OperationKind",
+    "MetadataUpdateResult", "Metric", "Model", "ModelKind", "NotFound", "Operation", "OperationKind",
     "OperationState", "OutOfRange", "PartScore", "Passage", "PermissionDenied", "Quantization",
-    "Recall", "RecallPoint", "Recommend", "RecommendMethod", "ResourceExhausted", "RetryOptions",
-    "Rrf", "ScoreNormalisation", "ScoredPassage", "SearchExplanation", "SearchHit", "SearchQuery",
+    "QueryCache", "Recall", "RecallPoint", "Recommend", "RecommendMethod", "Rerank",
+    "RerankResponse", "RerankResult", "RerankScore", "ResourceExhausted", "RetryOptions", "Rrf",
+    "ScoreNormalisation", "ScoredPassage", "SearchExplanation", "SearchHit", "SearchQuery",
     "SearchResponse", "SearchStage", "SearchUsage", "SegmentState", "Select", "ServerInfo",
     "SplitterKind", "SplitterOptions", "Strategy", "TextIndexOptions", "TextRole", "Token",
-    "Truncation", "Unauthenticated", "Unavailable", "Unimplemented", "Unknown",
+    "TokenUsage", "Truncation", "Unauthenticated", "Unavailable", "Unimplemented", "Unknown",
     "UpdateMetadataResponse", "UpsertResponse", "UpsertResult", "VectorSpace", "Weighted",
     "connect",
 ]  # fmt: skip

@@ -23,6 +23,7 @@ class Collections:
         description: str = "",
         encoder: str = "",
         dimension: int = 0,
+        encoder_dimensions: int = 0,
         metric: enums.Metric | str = enums.Metric.COSINE,
         splitter: Optional[types.SplitterOptions] = None,
         default_durability: enums.Durability | str = enums.Durability.SYNCED,
@@ -33,7 +34,8 @@ class Collections:
         timeout: Optional[float] = None,
     ) -> types.Collection:
         """Creates a collection of text, encoded by `encoder` (empty: the server's own). With a
-        `dimension` and no encoder, clients bring their vectors. With `expected_passage_count` it is
+        `dimension` and no encoder, clients bring their vectors. With `encoder_dimensions` the first so
+        many values of the encoder's are kept (for Matryoshka models). With `expected_passage_count` it is
         refused now, and not when it is half full, if that many do not fit into memory.
 
         `text_index` and `unindexed_fields` (metadata that is never filtered by) cannot be changed later.
@@ -48,6 +50,7 @@ class Collections:
                     pb.VectorSpace(
                         encoder=encoder,
                         dimension=dimension,
+                        encoder_dimensions=encoder_dimensions,
                         metric=_convert.enum_name(enums.Metric, metric),
                         index=_convert.index_to_proto(index),
                     )

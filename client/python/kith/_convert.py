@@ -10,8 +10,8 @@ from kith import enums, types, vectors
 from kith import metadata as metadata_
 from kith.errors import error_of_number
 from kith.v1 import (
-    admin_service_pb2, collection_service_pb2, common_pb2, document_service_pb2, operation_pb2,
-    search_service_pb2,
+    admin_service_pb2, collection_service_pb2, common_pb2, document_service_pb2, encoder_service_pb2,
+    operation_pb2, search_service_pb2,
 )  # fmt: skip
 
 T = TypeVar("T")
@@ -279,6 +279,15 @@ def search_to_proto(
         else {"lambda": query.diversify.lambda_, "pool": query.diversify.pool},
         score_min=query.score_min,
         explain=query.explain,
+        rerank=None
+        if query.rerank is None
+        else search_service_pb2.Rerank(
+            model=query.rerank.model,
+            depth=query.rerank.depth,
+            query=query.rerank.query,
+            raw_scores=query.rerank.raw_scores,
+            truncation=enum_name(enums.Truncation, query.rerank.truncation),
+        ),
     )
 
 
@@ -370,7 +379,11 @@ def search_response(message: search_service_pb2.SearchResponse) -> types.SearchR
         strategy=enums.Strategy.from_proto(search_service_pb2.Strategy, message.strategy),
         exhausted=message.exhausted,
         metric=enums.Metric.from_proto(common_pb2.Metric, message.metric),
-        usage=same_fields(types.SearchUsage, message.usage),
+        usage=same_fields(
+            types.SearchUsage,
+            message.usage,
+            rerank_tokens=same_fields(types.TokenUsage, message.usage.rerank_tokens),
+        ),
         commit_token=token(message),
         explanation=_explanation(message.explanation) if message.HasField("explanation") else None,
     )
@@ -406,12 +419,18 @@ def _hit(message: search_service_pb2.SearchHit) -> types.SearchHit:
                 vector=_optional_vector(item),
                 distance=_optional_distance(item),
                 parts=_parts(item),
+                rerank=_rerank_score(item),
             )
             for item in message.passages
         ],
         distance=_optional_distance(message),
         parts=_parts(message),
+        rerank=_rerank_score(message),
     )
+
+
+def _rerank_score(message: Any) -> Optional[types.RerankScore]:
+    return same_fields(types.RerankScore, message.rerank) if message.HasField("rerank") else None
 
 
 def _parts(message: Any) -> list[types.PartScore]:
@@ -438,7 +457,13 @@ def server_info(message: admin_service_pb2.GetServerInfoResponse) -> types.Serve
         message,
         start_time=_time(message.start_time),
         limits=same_fields(types.Limits, message.limits),
+        query_cache=same_fields(types.QueryCache, message.query_cache),
     )
+
+
+def model(message: encoder_service_pb2.Model) -> types.Model:
+    kind = enums.ModelKind.from_proto(encoder_service_pb2.ModelKind, message.kind)
+    return same_fields(types.Model, message, kind=kind)
 
 
 def operation(message: operation_pb2.Operation) -> types.Operation:

@@ -319,17 +319,19 @@ class Client:
         diversify: Optional[types.Diversify] = None,
         score_min: Optional[float] = None,
         explain: bool = False,
+        rerank: Optional[types.Rerank] = None,
         at_least: Optional[types.CommitToken] = None,
         timeout: Optional[float] = None,
     ) -> types.SearchResponse:
         """The best passages (or documents) for a text, a vector, or like a document, best first; by
         words (`lexical`), by both (`hybrid`) or by examples (`recommend`). Of documents whose metadata
         passes `filter`. Without `select`: text and metadata. At most one of `exact`, `target_recall`
-        and `ef` says how good the answer must be; without them it is a target_recall of 0.95."""
+        and `ef` says how good the answer must be; without them it is a target_recall of 0.95. With
+        `rerank` a cross-encoder judges the best hits once more."""
         query = types.SearchQuery(
             text, vector, document_id, limit, offset, select, group_by, passages_per_group, exact,
             truncation, target_recall, ef, lexical, hybrid, recommend, filter, group_field, diversify,
-            score_min, explain,
+            score_min, explain, rerank,
         )  # fmt: skip
         request = _convert.search_to_proto(query, collection, at_least)
         deadline = self._channel.deadlines.search
@@ -388,14 +390,17 @@ class Client:
         role: enums.TextRole | str = enums.TextRole.PASSAGE,
         model: str = "",
         truncation: enums.Truncation | str = enums.Truncation.END,
+        dimensions: int = 0,
         timeout: Optional[float] = None,
     ) -> types.EncodeResponse:
-        """Embeddings of up to 256 texts."""
+        """Embeddings of up to 256 texts; of their values the first `dimensions` (0: all), brought back
+        to their length."""
         request = encoder_service_pb2.EncodeRequest(
             model=model,
             texts=_several(texts),
             role=_convert.enum_name(enums.TextRole, role),
             truncation=_convert.enum_name(enums.Truncation, truncation),
+            dimensions=dimensions,
         )
         response = self._encode(self._encoder.Encode, request, timeout)
         return types.EncodeResponse(
@@ -406,6 +411,35 @@ class Client:
                 for item in response.embeddings
             ],
             fingerprint=response.fingerprint,
+            usage=_convert.same_fields(types.TokenUsage, response.usage),
+        )
+
+    def rerank(
+        self,
+        query: str,
+        texts: Iterable[str],
+        *,
+        model: str = "",
+        limit: int = 0,
+        raw_scores: bool = False,
+        truncation: enums.Truncation | str = enums.Truncation.END,
+        timeout: Optional[float] = None,
+    ) -> types.RerankResponse:
+        """How well each of up to 1,000 texts answers a question, the best `limit` (0: all) first, by a
+        cross-encoder (`model` "": the one that is loaded)."""
+        request = encoder_service_pb2.RerankRequest(
+            model=model,
+            query=query,
+            texts=_several(texts),
+            limit=limit,
+            raw_scores=raw_scores,
+            truncation=_convert.enum_name(enums.Truncation, truncation),
+        )
+        response = self._encode(self._encoder.Rerank, request, timeout)
+        return types.RerankResponse(
+            results=[_convert.same_fields(types.RerankResult, item) for item in response.results],
+            model=response.model,
+            usage=_convert.same_fields(types.TokenUsage, response.usage),
         )
 
     def tokenize(
@@ -435,9 +469,30 @@ class Client:
         return [_convert.passage(item) for item in response.passages]
 
     def models(self, *, timeout: Optional[float] = None) -> List[types.Model]:
+        """Those that are loaded, the default one first."""
         request = encoder_service_pb2.ListModelsRequest()
         response = self._channel.read(self._encoder.ListModels, request, timeout)
-        return [_convert.same_fields(types.Model, model) for model in response.models]
+        return [_convert.model(model) for model in response.models]
+
+    def unloaded_models(self, *, timeout: Optional[float] = None) -> List[str]:
+        """Names that load_model can try: folders of the server's --models-dir."""
+        request = encoder_service_pb2.ListModelsRequest()
+        response = self._channel.read(self._encoder.ListModels, request, timeout)
+        return list(response.unloaded_names)
+
+    def load_model(self, name: str, *, timeout: Optional[float] = None) -> types.Operation:
+        """Begins to load a model of the server's --models-dir; see client.operations.wait. NotFound,
+        AlreadyExists."""
+        return self._begin(
+            self._admin.LoadModel, admin_service_pb2.LoadModelRequest(name=name), timeout
+        )
+
+    def unload_model(self, name: str, *, timeout: Optional[float] = None) -> types.Operation:
+        """Begins to unload a model: nobody finds it from now on, and its memory is given back when
+        work under way has ended. FailedPrecondition while collections are bound to it."""
+        return self._begin(
+            self._admin.UnloadModel, admin_service_pb2.UnloadModelRequest(name=name), timeout
+        )
 
     # --- The server ---
 
@@ -453,6 +508,12 @@ class Client:
         return self._channel.call(
             method, request, deadline, timeout, repeatable=bool(request.request_id)
         )
+
+    def _begin(self, method: Any, request: Any, timeout: Optional[float]) -> types.Operation:
+        # Tried once: a repeat would find that it has begun.
+        manage = self._channel.deadlines.manage
+        response = self._channel.call(method, request, manage, timeout, repeatable=False)
+        return _convert.operation(response.operation)
 
     def _encode(self, method: Any, request: Any, timeout: Optional[float]) -> Any:
         return self._channel.call(method, request, self._channel.deadlines.encode, timeout)

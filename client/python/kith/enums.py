@@ -166,11 +166,19 @@ class FieldType(WireEnum):
     TIMESTAMP = "timestamp"
 
 
+class ModelKind(WireEnum):
+    UNSPECIFIED = "unspecified"
+    ENCODER = "encoder"
+    CROSS_ENCODER = "cross_encoder"
+
+
 class OperationKind(WireEnum):
     UNSPECIFIED = "unspecified"
     RECLAIM_COLLECTION = "reclaim_collection"
     SEAL_INDEX = "seal_index"
     MERGE_INDEX = "merge_index"
+    LOAD_MODEL = "load_model"
+    UNLOAD_MODEL = "unload_model"
 
 
 class OperationState(WireEnum):

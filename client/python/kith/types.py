@@ -2,7 +2,7 @@
 
 What a program makes itself: DocumentInput, DocumentDelete, MetadataUpdate, Select, SplitterOptions,
 IndexOptions, TextIndexOptions, SearchQuery and what it holds (Lexical, Hybrid, Rrf, Weighted, Recommend,
-Diversify).
+Diversify, Rerank).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Optional, Sequence, Union
 
 from kith.enums import (
     CollectionState, Durability, FieldType, GroupBy, IndexPhase, MetadataUpdateMode, Metric,
-    OperationKind, OperationState, Quantization, RecommendMethod, ScoreNormalisation, SegmentState,
+    ModelKind, OperationKind, OperationState, Quantization, RecommendMethod, ScoreNormalisation, SegmentState,
     SplitterKind, Strategy, Truncation,
 )  # fmt: skip
 from kith.errors import Error
@@ -98,6 +98,7 @@ class VectorSpace:
     query_prompt: str
     passage_prompt: str
     index: IndexOptions
+    encoder_dimensions: int  # of the encoder's values the first so many are kept; 0: all
 
 
 @dataclasses.dataclass(frozen=True)
@@ -412,6 +413,17 @@ class Diversify:
     pool: int = 0  # best candidates to choose from; 0: 100, or limit + offset
 
 
+@dataclasses.dataclass(frozen=True)
+class Rerank:
+    """The best hits, judged once more by a cross-encoder."""
+
+    model: str = ""  # "": the one that is loaded
+    depth: int = 0  # hits that are judged; 0: 50, or limit + offset
+    query: str = ""  # the question; "": the text of the query
+    raw_scores: bool = False  # any number, not 0..1
+    truncation: Truncation | str = Truncation.END
+
+
 @dataclasses.dataclass
 class SearchQuery:
     """One search: exactly one of text, vector, document_id, lexical, hybrid and recommend asks."""
@@ -437,6 +449,16 @@ class SearchQuery:
     diversify: Optional[Diversify] = None
     score_min: Optional[float] = None
     explain: bool = False
+    rerank: Optional[Rerank] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class RerankScore:
+    """What a cross-encoder says of a passage."""
+
+    score: float  # higher is better
+    former_rank: int  # of the hit, from 1; of a group's passage its place in the group
+    dropped_token_count: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -448,6 +470,7 @@ class ScoredPassage:
     vector: Optional[Vector]
     document_id: str
     parts: list[PartScore]  # as in SearchHit
+    rerank: Optional[RerankScore]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -474,6 +497,13 @@ class SearchHit:
     etag: str
     parts: list[PartScore]  # of a hybrid search: contributions add up to the score
     group_value: str  # under GroupBy.FIELD
+    rerank: Optional[RerankScore]  # of the best passage: then hits are in the order of its score
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenUsage:
+    encoded_token_count: int
+    dropped_token_count: int  # cut off
 
 
 @dataclasses.dataclass(frozen=True)
@@ -484,6 +514,10 @@ class SearchUsage:
     exact_distance_count: int
     graph_distance_count: int
     posting_count: int
+    dropped_token_count: int
+    cached_text_count: int  # texts of the query whose embeddings the server still had
+    rerank_passage_count: int
+    rerank_tokens: TokenUsage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -519,12 +553,29 @@ class Embedding:
     vector: Vector
     token_count: int
     truncated: bool
+    dropped_token_count: int
 
 
 @dataclasses.dataclass(frozen=True)
 class EncodeResponse:
     embeddings: list[Embedding]
     fingerprint: str
+    usage: TokenUsage
+
+
+@dataclasses.dataclass(frozen=True)
+class RerankResult:
+    index: int  # of the text that was given
+    score: float
+    token_count: int
+    dropped_token_count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class RerankResponse:
+    results: list[RerankResult]  # best first
+    model: str
+    usage: TokenUsage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -551,6 +602,9 @@ class Model:
     precision: str
     parameter_count: int
     memory_bytes: int
+    kind: ModelKind
+    kernels: str
+    collection_count: int  # that are bound to it
 
 
 # --- The server ---
@@ -573,6 +627,18 @@ class Limits:
     max_batch_searches: int
     max_encode_texts: int
     max_recall_queries: int
+    max_rerank_texts: int
+
+
+@dataclasses.dataclass(frozen=True)
+class QueryCache:
+    """Embeddings of questions that the server keeps."""
+
+    hit_count: int
+    miss_count: int
+    entry_count: int
+    bytes: int
+    capacity_bytes: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -589,6 +655,7 @@ class ServerInfo:
     encoder_kernels: str
     default_encoder: str
     limits: Limits
+    query_cache: QueryCache
 
 
 @dataclasses.dataclass(frozen=True)

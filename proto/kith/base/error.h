@@ -55,11 +55,15 @@ inline constexpr std::string_view kFilterSyntax = "FILTER_SYNTAX";
 inline constexpr std::string_view kFilterType = "FILTER_TYPE";
 inline constexpr std::string_view kFilterTooLarge = "FILTER_TOO_LARGE";
 inline constexpr std::string_view kFieldNotIndexed = "FIELD_NOT_INDEXED";
+inline constexpr std::string_view kModelKind = "MODEL_KIND";
 // The state does not allow it.
 inline constexpr std::string_view kEncoderMismatch = "ENCODER_MISMATCH";
 inline constexpr std::string_view kEncoderUnavailable = "ENCODER_UNAVAILABLE";
 inline constexpr std::string_view kNoEncoder = "NO_ENCODER";
 inline constexpr std::string_view kInvalidModel = "INVALID_MODEL";
+inline constexpr std::string_view kModelInUse = "MODEL_IN_USE";
+inline constexpr std::string_view kNoCrossEncoder = "NO_CROSS_ENCODER";
+inline constexpr std::string_view kNoText = "NO_TEXT";
 inline constexpr std::string_view kEtagMismatch = "ETAG_MISMATCH";
 inline constexpr std::string_view kReadOnly = "READ_ONLY";
 inline constexpr std::string_view kDataFolderInUse = "DATA_FOLDER_IN_USE";
@@ -71,6 +75,8 @@ inline constexpr std::string_view kCollectionExists = "COLLECTION_EXISTS";
 inline constexpr std::string_view kDocumentNotFound = "DOCUMENT_NOT_FOUND";
 inline constexpr std::string_view kDocumentExists = "DOCUMENT_EXISTS";
 inline constexpr std::string_view kEncoderNotFound = "ENCODER_NOT_FOUND";
+inline constexpr std::string_view kModelNotFound = "MODEL_NOT_FOUND";
+inline constexpr std::string_view kModelLoaded = "MODEL_LOADED";
 inline constexpr std::string_view kOperationNotFound = "OPERATION_NOT_FOUND";
 // Later, or less of it.
 inline constexpr std::string_view kMemoryBudget = "MEMORY_BUDGET";

@@ -220,10 +220,14 @@ absl::StatusOr<SearchHit> SearchRun::HitOf(const Fetcher& fetcher, const std::st
   KITH_ASSIGN_OR_RETURN(SearchHit hit, fetcher.Fetch(request_.select, found.front()));
   hit.group = group;
   SearchSelector passage_alone = request_.select;
-  passage_alone.metadata = false;
+  passage_alone.metadata = passage_alone.metadata && request_.rerank;
   for (const Found& other : found.subspan(1)) {
     KITH_ASSIGN_OR_RETURN(SearchHit more, fetcher.Fetch(passage_alone, other));
     hit.passages.push_back(std::move(more.passages.front()));
+    if (!request_.rerank) continue;
+    // Each of them may be the best when they have been judged.
+    hit.passages.back().etag = std::move(more.etag);
+    hit.passages.back().metadata = std::move(more.metadata);
   }
   return hit;
 }

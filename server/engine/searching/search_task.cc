@@ -8,6 +8,7 @@
 #include "fmt/format.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
+#include "server/engine/searching/rerank_hits.h"
 #include "server/engine/searching/validate_search.h"
 #include "server/engine/side_by_side.h"
 #include "server/engine/splitting.h"
@@ -78,6 +79,7 @@ absl::Status SearchTask::Validate() {
   for (size_t i = 0; i < requests_.size(); ++i) {
     KITH_RETURN_IF_ERROR(At(i, ValidateSearch(requests_[i], services_->limits)));
     states_[i].leaves = LeavesOf(requests_[i].query);
+    if (requests_[i].rerank) states_[i].before_rerank = BeforeRerank(requests_[i]);
     for (const Leaf& leaf : states_[i].leaves) {
       KITH_RETURN_IF_ERROR(At(i, ValidateLeaf(leaf, context_.space, services_->limits)));
       if (leaf.text() != nullptr) {
@@ -98,27 +100,32 @@ absl::Status SearchTask::Validate() {
 
 void SearchTask::Encode() {
   std::vector<EncodeQueue::Sequence> sequences;
-  uint64_t tokens = 0;
+  uint64_t tokens = 0, cached = 0;
   for (size_t i = 0; i < requests_.size(); ++i) {
-    for (Leaf& leaf : states_[i].leaves) {
+    for (size_t j = 0; j < states_[i].leaves.size(); ++j) {
+      Leaf& leaf = states_[i].leaves[j];
       if (leaf.lexical() != nullptr) {
         leaf.words = context_.rows->analyser()->Analyse(leaf.lexical()->text);
       }
       if (leaf.text() == nullptr) continue;
       const encoder::Encoder& encoder = **context_.encoder;
+      std::string key = QueryCache::KeyOf(encoder.info(), leaf.text()->text);
+      const absl::StatusOr<bool> found = FindEmbedding(i, j, key);
+      if (!found.ok()) return done_(found.status());
+      cached += *found;
+      if (*found) continue;
       encoder::EncodedInput input = encoder.Prepare(leaf.text()->text, encoder::Role::kQuery);
-      if (input.truncated() && requests_[i].truncation == Truncation::kNever) {
-        return done_(
-            At(i, InField(TooManyTokens(input.tokens_before_truncation, encoder.info().max_tokens),
-                          leaf.field)));
+      const auto used = static_cast<uint32_t>(input.token_ids.size());
+      const auto dropped = static_cast<uint32_t>(input.tokens_before_truncation) - used;
+      if (absl::Status status = CountTokens(i, leaf, used, dropped); !status.ok()) {
+        return done_(std::move(status));
       }
-      states_[i].truncated = states_[i].truncated || input.truncated();
-      states_[i].encoded_tokens += input.token_ids.size();
-      tokens += input.token_ids.size();
+      tokens += used;
       sequences.push_back(std::move(input.token_ids));
+      encodings_.push_back({i, j, std::move(key), used, dropped});
     }
   }
-  EndStage("prepare", {{"searches", requests_.size()}});
+  EndStage("prepare", {{"searches", requests_.size()}, {"cached embeddings", cached}});
   if (sequences.empty()) return AwaitView();
   const uint64_t texts = sequences.size();
   absl::Status queued = services_->encodes.Submit(
@@ -133,16 +140,43 @@ void SearchTask::Encode() {
   if (!queued.ok()) done_(std::move(queued));
 }
 
+absl::StatusOr<bool> SearchTask::FindEmbedding(size_t request, size_t leaf,
+                                               const std::string& cache_key) {
+  const std::shared_ptr<const QueryCache::Embedded> found = services_->queries.Find(cache_key);
+  if (found == nullptr) return false;
+  KITH_RETURN_IF_ERROR(
+      CountTokens(request, states_[request].leaves[leaf], found->tokens, found->dropped));
+  ++states_[request].cached_texts;
+  KITH_RETURN_IF_ERROR(PlaceEmbedding(request, leaf, found->values));
+  return true;
+}
+
+absl::Status SearchTask::CountTokens(size_t request, const Leaf& leaf, uint32_t tokens,
+                                     uint32_t dropped) {
+  states_[request].encoded_tokens += tokens;
+  states_[request].dropped_tokens += dropped;
+  if (dropped == 0 || requests_[request].truncation != Truncation::kNever) return absl::OkStatus();
+  return At(request, InField(TooManyTokens(static_cast<int>(tokens + dropped),
+                                           (*context_.encoder)->info().max_tokens),
+                             leaf.field));
+}
+
+absl::Status SearchTask::PlaceEmbedding(size_t request, size_t leaf, std::span<const float> row) {
+  Leaf& placed = states_[request].leaves[leaf];
+  KITH_RETURN_IF_ERROR(At(request, InField(CheckEmbeddings(row, context_.space), placed.field)));
+  placed.vectors.values.assign(row.begin(), row.end());
+  return absl::OkStatus();
+}
+
 absl::Status SearchTask::PlaceEmbeddings(std::span<const float> rows) {
   const size_t dimension = context_.space.dimension;
-  for (size_t i = 0; i < states_.size(); ++i) {
-    for (Leaf& leaf : states_[i].leaves) {
-      if (leaf.text() == nullptr) continue;
-      const std::span<const float> row = rows.first(dimension);
-      KITH_RETURN_IF_ERROR(At(i, InField(CheckEmbeddings(row, context_.space), leaf.field)));
-      leaf.vectors.values.assign(row.begin(), row.end());
-      rows = rows.subspan(dimension);
-    }
+  for (const Encoding& encoding : encodings_) {
+    const std::span<const float> row = rows.first(dimension);
+    KITH_RETURN_IF_ERROR(PlaceEmbedding(encoding.request, encoding.leaf, row));
+    services_->queries.Insert(encoding.cache_key,
+                              std::make_shared<const QueryCache::Embedded>(QueryCache::Embedded{
+                                  {row.begin(), row.end()}, encoding.tokens, encoding.dropped}));
+    rows = rows.subspan(dimension);
   }
   return absl::OkStatus();
 }
@@ -162,7 +196,7 @@ void SearchTask::AwaitView() {
 bool SearchTask::IsQuick(const View& view) const {
   double nanoseconds = 0;
   for (size_t i = 0; i < requests_.size(); ++i) {
-    const SearchRequest& request = requests_[i];
+    const SearchRequest& request = SearchOf(i);
     const std::vector<Leaf>& leaves = states_[i].leaves;
     const auto reads = [](const Leaf& leaf) { return leaf.document() != nullptr; };
     if (std::any_of(leaves.begin(), leaves.end(), reads)) return false;
@@ -178,13 +212,13 @@ void SearchTask::Search() {
   const storage::Reader reader(view->snapshot);
   if (IsQuick(*view)) {
     auto answers = Run(*view, reader.CacheOnly());
-    if (!storage::Reader::IsNotCached(answers.status())) return done_(std::move(answers));
+    if (!storage::Reader::IsNotCached(answers.status())) return Finish(std::move(answers));
   }
   absl::Status queued = services_->reads.Submit(
       call_, [self = shared_from_this(), view, reader](absl::Status status) {
         if (!status.ok()) return self->done_(std::move(status));
         self->EndStage("queue");
-        self->done_(self->RunWide(*view, reader));
+        self->Finish(self->RunWide(*view, reader));
       });
   if (!queued.ok()) done_(std::move(queued));
 }
@@ -204,8 +238,7 @@ void SearchTask::Sample(const SearchRequest& request, const SearchAnswer& answer
                           request.target_recall.value_or(kDefaultTargetRecall)});
 }
 
-absl::StatusOr<std::vector<SearchAnswer>> SearchTask::Run(const View& view,
-                                                          const storage::Reader& reader) const {
+SearchTask::Answers SearchTask::Run(const View& view, const storage::Reader& reader) {
   FilterEvaluator filters(view, context_.options.unindexed_fields, *call_);
   const SearchContext context = {
       view,    reader, &services_->hits, shard_->identity(), &filters, shard_->sampler().boost(),
@@ -218,11 +251,10 @@ absl::StatusOr<std::vector<SearchAnswer>> SearchTask::Run(const View& view,
   return answers;
 }
 
-absl::StatusOr<std::vector<SearchAnswer>> SearchTask::RunWide(const View& view,
-                                                              const storage::Reader& reader) const {
+SearchTask::Answers SearchTask::RunWide(const View& view, const storage::Reader& reader) {
   ExecutorSpread spread(&services_->reads);
   const bool is_long =
-      requests_.size() == 1 && EstimateNanoseconds(view, requests_[0], states_[0].leaves) >= kLong;
+      requests_.size() == 1 && EstimateNanoseconds(view, SearchOf(0), states_[0].leaves) >= kLong;
   FilterEvaluator filters(view, context_.options.unindexed_fields, *call_);
   const SearchContext context = {view,
                                  reader,
@@ -242,20 +274,99 @@ absl::StatusOr<std::vector<SearchAnswer>> SearchTask::RunWide(const View& view,
   return answers;
 }
 
-absl::StatusOr<SearchAnswer> SearchTask::RunOne(const SearchContext& context, size_t i) const {
-  const std::vector<Leaf>& leaves = states_[i].leaves;
+absl::StatusOr<SearchAnswer> SearchTask::RunOne(const SearchContext& context, size_t i) {
+  State& state = states_[i];
+  const SearchRequest& request = SearchOf(i);
   // Of the searches before it in the batch a search knows how long it waited for them.
-  StageClock own = clock_;
-  if (i > 0) own.End("batch", "the searches before this one", {{"searches", i}});
-  auto answer = RunSearch(context, requests_[i], leaves, requests_[i].explain ? &own : nullptr);
+  state.clock = clock_;
+  if (i > 0) state.clock.End("batch", "the searches before this one", {{"searches", i}});
+  auto answer = RunSearch(context, request, state.leaves, request.explain ? &state.clock : nullptr);
   if (!answer.ok()) {
     return At(i, shard_->indexer().AfterFailure(context.view, answer.status()));
   }
-  answer->encoded_tokens = states_[i].encoded_tokens;
-  answer->query_truncated = states_[i].truncated;
+  answer->encoded_tokens = state.encoded_tokens;
+  answer->dropped_tokens = state.dropped_tokens;
+  answer->query_truncated = state.dropped_tokens > 0;
+  answer->cached_texts = state.cached_texts;
   answer->token = shard_->TokenOf(context.view);
-  Sample(requests_[i], *answer, leaves);
+  Sample(request, *answer, state.leaves);
   return answer;
+}
+
+void SearchTask::Finish(Answers answers) {
+  const auto is_reranked = [](const SearchRequest& request) { return request.rerank.has_value(); };
+  if (!answers.ok() || std::none_of(requests_.begin(), requests_.end(), is_reranked)) {
+    return done_(std::move(answers));
+  }
+  answers_ = *std::move(answers);
+  absl::Status queued =
+      services_->prepares.Submit(call_, [self = shared_from_this()](absl::Status status) {
+        if (!status.ok()) return self->done_(std::move(status));
+        self->Rerank();
+      });
+  if (!queued.ok()) done_(std::move(queued));
+}
+
+void SearchTask::Rerank() {
+  std::vector<std::pair<size_t, JudgeRequest>> work;
+  for (size_t i = 0; i < requests_.size(); ++i) {
+    if (!requests_[i].rerank) continue;
+    const engine::Rerank& rerank = *requests_[i].rerank;
+    std::vector<std::string> texts = TextsToRerank(answers_[i]);
+    if (!texts.empty()) {
+      work.emplace_back(i, JudgeRequest{rerank.model, std::string(RerankQuestion(requests_[i])),
+                                        std::move(texts), rerank.raw_scores, rerank.truncation});
+    } else if (!answers_[i].hits.empty()) {
+      return done_(
+          At(i, Error(absl::StatusCode::kFailedPrecondition, reason::kNoText,
+                      "rerank: none of the {} best documents has a text that a cross-encoder "
+                      "could read",
+                      answers_[i].hits.size())
+                    .Field("rerank")));
+    } else {
+      ApplyRerank(requests_[i], {}, &answers_[i]);
+    }
+  }
+  if (work.empty()) return done_(std::move(answers_));
+  {
+    absl::MutexLock lock(&mu_);
+    judging_ = work.size();
+  }
+  for (auto& [i, request] : work) {
+    Judge(*services_, std::move(request), call_,
+          [self = shared_from_this(), i = i](absl::StatusOr<std::vector<Judgement>> judgements) {
+            self->TakeJudgements(i, std::move(judgements));
+          });
+  }
+}
+
+void SearchTask::TakeJudgements(size_t i, absl::StatusOr<std::vector<Judgement>> judgements) {
+  absl::Status status = judgements.status();
+  if (status.ok()) {
+    // Of each request once: nobody else has its answer now.
+    SearchAnswer& answer = answers_[i];
+    const size_t hits = answer.hits.size();
+    ApplyRerank(requests_[i], *judgements, &answer);
+    if (answer.explanation) {
+      StageClock& clock = states_[i].clock;
+      clock.End("rerank", "by " + requests_[i].rerank->model->info().name,
+                {{"hits", hits},
+                 {"passages", answer.reranked_passages},
+                 {"tokens", answer.rerank_tokens},
+                 {"dropped tokens", answer.rerank_dropped_tokens}});
+      answer.explanation = clock.explanation();
+    }
+  } else {
+    status = At(i, InField(std::move(status), "rerank"));
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    if (judging_error_.ok()) judging_error_ = std::move(status);
+    if (--judging_ > 0) return;
+    status = judging_error_;
+  }
+  if (!status.ok()) return done_(std::move(status));
+  done_(std::move(answers_));
 }
 
 }  // namespace kith::engine

@@ -6,6 +6,7 @@
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/engine/searching/fusion.h"
+#include "server/engine/searching/rerank_hits.h"
 #include "server/engine/validate.h"
 
 namespace kith::engine {
@@ -89,8 +90,9 @@ absl::Status ValidateHybrid(const HybridQuery& hybrid, const SearchRequest& requ
                                  rrf ? "query.hybrid.rrf" : "query.hybrid.weighted"));
   }
   if (hybrid.candidates == 0) return absl::OkStatus();
-  const int64_t least =
-      request.diversify ? request.diversify->pool : request.limit + request.offset;
+  const int64_t least = request.diversify ? request.diversify->pool
+                        : request.rerank  ? request.rerank->depth
+                                          : request.limit + request.offset;
   if (hybrid.candidates < least) {
     return OutOfRange("query.hybrid.candidates", hybrid.candidates,
                       "at least what is asked of them,", least);
@@ -100,6 +102,36 @@ absl::Status ValidateHybrid(const HybridQuery& hybrid, const SearchRequest& requ
                       kHybridCandidatesMax);
   }
   return absl::OkStatus();
+}
+
+absl::Status ValidateRerank(const SearchRequest& request, const Limits& limits) {
+  if (!request.rerank) return absl::OkStatus();
+  const Rerank& rerank = *request.rerank;
+  if (request.diversify) {
+    return InvalidArgument(reason::kInvalidRequest,
+                           "rerank and diversify exclude each other: both say what the order is")
+        .Field("rerank");
+  }
+  if (rerank.depth < request.offset + request.limit) {
+    return OutOfRange("rerank.depth", rerank.depth, "at least limit and offset together,",
+                      request.offset + request.limit);
+  }
+  const bool grouped = request.group_by.kind != GroupBy::Kind::kPassage;
+  const auto most = static_cast<int64_t>(limits.rerank_texts);
+  const int64_t deepest = grouped ? most / request.passages_per_group : most;
+  if (rerank.depth > deepest) {
+    return OutOfRange("rerank.depth", rerank.depth,
+                      grouped ? "with so many passages a group at most" : "at most", deepest);
+  }
+  if (RerankQuestion(request).empty()) {
+    return InvalidArgument(reason::kEmptyText,
+                           "rerank.query: the query has no text that a cross-encoder could read: "
+                           "give one here")
+        .Field("rerank.query");
+  }
+  if (rerank.query.empty())
+    return absl::OkStatus();  // the query's own text, which is looked at there
+  return InField(ValidateText(rerank.query, limits, "query"), "rerank");
 }
 
 absl::Status ValidateQuery(const SearchRequest& request) {
@@ -128,6 +160,7 @@ absl::Status ValidateSearch(const SearchRequest& request, const Limits& limits) 
   KITH_RETURN_IF_ERROR(ValidateSelector(request.select, limits));
   KITH_RETURN_IF_ERROR(ValidateGrouping(request.group_by, limits));
   KITH_RETURN_IF_ERROR(ValidateShape(request));
+  KITH_RETURN_IF_ERROR(ValidateRerank(request, limits));
   if (request.filter) {
     KITH_RETURN_IF_ERROR(InField(index::CheckFilterShape(*request.filter), "filter"));
   }
