@@ -12,7 +12,9 @@
 #include <thread>
 #include <vector>
 
+#include "encoder/cross_encoder.h"
 #include "encoder/kernels/dispatch.h"
+#include "encoder/model_size.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "kith/base/error.h"
@@ -466,6 +468,63 @@ TEST(EncoderTest, TheSpaceHashFollowsTheVectorsAndTheArtifactHashTheFiles) {
 // The space hash is kept beside collections: a new release must compute the same one.
 TEST(EncoderTest, TheSpaceHashOfAReferenceModelNeverChanges) {
   EXPECT_EQ(Load(kReferences + kMeanModel)->info().space_hash, "7e1633dbce7e8214214050b6e5374e14");
+}
+
+TEST(EncoderTest, TruncatedKeepsTheFirstValuesAndGivesThemLengthOneAgain) {
+  for (const char* name : {kMeanModel, "tiny-distilbert-mean", "tiny-roberta-mean"}) {
+    const auto whole = Load(kReferences + name);
+    const std::vector<Ids> sequences = {{2, 7, 9, 3}, {2, 3}, Ids(40, 11)};
+    const std::vector<Embedding> full = Embed(*whole, sequences);
+    for (const int dimensions : {1, 7, 16, whole->info().dimension}) {
+      const auto truncated = whole->Truncated(dimensions);
+      ASSERT_TRUE(truncated.ok()) << truncated.status();
+      EXPECT_EQ((*truncated)->info().dimension, dimensions);
+      EXPECT_EQ((*truncated)->info().full_dimension, whole->info().dimension);
+      EXPECT_EQ((*truncated)->weights(), whole->weights());
+      EXPECT_EQ((*truncated)->info().space_hash == whole->info().space_hash,
+                dimensions == whole->info().dimension);
+      const std::vector<Embedding> cut = Embed(**truncated, sequences);
+      for (size_t i = 0; i < sequences.size(); ++i) {
+        ASSERT_EQ(cut[i].size(), static_cast<size_t>(dimensions));
+        double squares = 0;
+        for (size_t d = 0; d < cut[i].size(); ++d) squares += double{full[i][d]} * full[i][d];
+        const double length = whole->info().normalised ? std::sqrt(squares) : 1;
+        for (size_t d = 0; d < cut[i].size(); ++d) {
+          EXPECT_NEAR(cut[i][d], full[i][d] / length, 1e-6) << name << " " << dimensions;
+        }
+      }
+    }
+    // Of a truncated one again: what counts is the model.
+    EXPECT_EQ((*(*whole->Truncated(8))->Truncated(16))->info().space_hash,
+              (*whole->Truncated(16))->info().space_hash);
+    for (const int wrong : {-1, 0, whole->info().dimension + 1}) {
+      EXPECT_EQ(DetailsOf(whole->Truncated(wrong).status()).reason, reason::kDimensionMismatch);
+    }
+  }
+}
+
+TEST(EncoderTest, TheSpaceHashOfATruncatedModelNeverChanges) {
+  EXPECT_EQ((*Load(kReferences + kMeanModel)->Truncated(16))->info().space_hash,
+            "5cee13f1a4819b377d2ce903be558810");
+}
+
+TEST(EncoderTest, MemoryIsEstimatedFromHeadersAlone) {
+  for (const char* name : {kMeanModel, kClsModel, "tiny-xlmr-mean", "tiny-cross-encoder"}) {
+    const auto estimate = EstimateModelBytes(kReferences + name);
+    ASSERT_TRUE(estimate.ok()) << estimate.status();
+    uint64_t parameters = 0;
+    if (CrossEncoder::IsOne(kReferences + name)) {
+      const auto model = CrossEncoder::Load(kReferences + name);
+      ASSERT_TRUE(model.ok()) << model.status();
+      parameters = (*model)->info().parameters;
+    } else {
+      parameters = Load(kReferences + name)->info().parameters;
+    }
+    // There may be tensors that nobody reads.
+    EXPECT_GE(*estimate, parameters * sizeof(float)) << name;
+    EXPECT_LE(*estimate, parameters * sizeof(float) * 5 / 4) << name;
+  }
+  EXPECT_FALSE(EstimateModelBytes(kReferences + "absent").ok());
 }
 
 class ForwardErrorsTest : public ::testing::Test {

@@ -125,16 +125,19 @@ void SearchTask::Encode() {
       encodings_.push_back({i, j, std::move(key), used, dropped});
     }
   }
-  EndStage("prepare", {{"searches", requests_.size()}, {"cached embeddings", cached}});
-  if (sequences.empty()) return AwaitView();
+  EndStage("prepare", {{"searches", requests_.size()}});
+  if (sequences.empty()) {
+    if (cached > 0) EndStage("encode", {{"texts", 0}, {"tokens", 0}, {"cached", cached}});
+    return AwaitView();
+  }
   const uint64_t texts = sequences.size();
   absl::Status queued = services_->encodes.Submit(
       *context_.encoder, std::move(sequences), encoder::Role::kQuery, call_,
-      [self = shared_from_this(), texts, tokens](absl::StatusOr<std::vector<float>> rows) {
+      [self = shared_from_this(), texts, tokens, cached](absl::StatusOr<std::vector<float>> rows) {
         if (!rows.ok()) return self->done_(rows.status());
         absl::Status placed = self->PlaceEmbeddings(*rows);
         if (!placed.ok()) return self->done_(std::move(placed));
-        self->EndStage("encode", {{"texts", texts}, {"tokens", tokens}});
+        self->EndStage("encode", {{"texts", texts}, {"tokens", tokens}, {"cached", cached}});
         self->AwaitView();
       });
   if (!queued.ok()) done_(std::move(queued));
