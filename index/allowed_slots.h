@@ -6,6 +6,7 @@
 #ifndef KITH_INDEX_ALLOWED_SLOTS_H_
 #define KITH_INDEX_ALLOWED_SLOTS_H_
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -58,6 +59,17 @@ class AllowedSlots {
     filter_->ForEach([&](uint32_t slot) {
       if (IsLive(slot)) visit(slot);
     });
+  }
+
+  // Bit s % 64 of Word(s / 64) is set if slot s is allowed. REQUIRES: filtered(); w * 64 < visible.
+  uint64_t Word(uint32_t w) const {
+    uint64_t word = filter_->words()[w];
+    if (deleted_->empty() && excluded_.empty()) return word;
+    for (uint64_t bits = word; bits != 0; bits &= bits - 1) {
+      const auto bit = static_cast<uint32_t>(std::countr_zero(bits));
+      if (!IsLive(w * 64 + bit)) word &= ~(uint64_t{1} << bit);
+    }
+    return word;
   }
 
   // The filter, where it alone decides; otherwise null.

@@ -24,12 +24,39 @@ constexpr double kMorePerEf = 0.6;
 // With less than this part of what it was to hold, a pool stands where the filter does not.
 constexpr double kBelieved = 0.35;
 
+// A sketch that is fetched by itself costs about as much as so many in a row.
+constexpr double kGathered = 4;
+
+// Sketches lose a row in some hundreds: not for those who ask for more than this.
+constexpr double kMostBySketch = 0.995;
+
+struct ScanCost {
+  double ns;
+  bool by_sketch;
+};
+
+// Of the codes of `matches` rows: these alone, or all in a row; or of their sketches, and the codes
+// of those within reach. The measure was of ten hits among all rows: with more hits, or fewer rows,
+// about as many more, or as many, are within reach.
+ScanCost CostOfScan(const RecallCurve::Data& data, const FilterRequest& request) {
+  const double matches = request.matches;
+  const double codes = std::min(matches * data.walk_ns, double{1} * data.rows * data.scan_ns);
+  if (request.sketches == nullptr || request.target_recall > kMostBySketch) return {codes, false};
+  const SketchBook::Costs& costs = request.sketches->costs();
+  const double scored = costs.codes_scored * std::max(1.0, request.asked.most / 10.0);
+  const double read = std::min(double{1} * data.rows, kGathered * matches);
+  const double sketches = read * costs.sketch_ns + std::min(scored, matches) * data.walk_ns;
+  return sketches < codes ? ScanCost{sketches, true} : ScanCost{codes, false};
+}
+
 }  // namespace
 
 FilterPlan PlanFiltered(const RecallCurve& curve, const FilterRequest& request) {
   const RecallCurve::Data& data = curve.data();
   const double matches = request.matches;
+  const ScanCost scan = CostOfScan(data, request);
   FilterPlan best;
+  best.by_sketch = scan.by_sketch;
   double least = matches * data.rescore_ns;
 
   const RankShare& asked = request.asked;
@@ -39,8 +66,7 @@ FilterPlan PlanFiltered(const RecallCurve& curve, const FilterRequest& request) 
   }
   if (cap > 0) {
     cap = std::max(cap, asked.most);
-    const double codes = std::min(matches * data.walk_ns, double{1} * data.rows * data.scan_ns);
-    const double cost = codes + std::min<double>(cap, matches) * data.rescore_ns;
+    const double cost = scan.ns + std::min<double>(cap, matches) * data.rescore_ns;
     if (cost < least) {
       least = cost;
       best.plan = {SegmentPlan::Way::kCodeScan, 0, cap};
@@ -60,8 +86,11 @@ FilterPlan PlanFiltered(const RecallCurve& curve, const FilterRequest& request) 
   if (pool > kMaxEf) return best;
   const double cost = curve.DistancesAt(pool) * data.walk_ns + walk.cap * data.rescore_ns;
   if (cost >= least) return best;
-  return {walk, static_cast<uint32_t>(pool),
-          static_cast<uint32_t>(std::ceil(kBelieved * pool * share))};
+  best.plan = walk;
+  best.pool = static_cast<uint32_t>(pool);
+  best.least_around = static_cast<uint32_t>(std::ceil(kBelieved * pool * share));
+  best.least_share = kBelieved * share;
+  return best;
 }
 
 }  // namespace kith::index

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "index/codes/code_book.h"
+#include "index/codes/sketch_book.h"
 #include "index/companion_file.h"
 #include "index/exact_rows.h"
 #include "index/graph/graph.h"
@@ -45,6 +46,8 @@ struct SealedSegment::Parts {
   std::unique_ptr<ExactRows> exact;
   // graph.slot_of_node() the other way round, for filters, which know slots: 4 bytes a row.
   std::vector<uint32_t> node_of_slot;
+  std::optional<SketchBook> sketch_book;  // nothing: the segment has no sketches
+  const std::byte* sketches = nullptr;    // in `body`, by slot
   CompanionFile terms_file;
   std::optional<TermIndex> terms;  // in it; nothing where the index has no companions
   // The graph file or the terms failed a scrub. Relaxed: publishes nothing but itself.

@@ -2,8 +2,9 @@
 // is cheaper for the recall asked; the nearest of them are scored on the exact vectors. A search
 // never returns fewer rows than there are: where a walk does not find as many as asked (rows that
 // became unreachable, nearly everything deleted) or takes too long, a scan does. With a filter the
-// walk is a FilteredWalk and the scan is of its rows (filter_plan.h); a scan also stands in where
-// the walk found that the filter lets hardly anything through around the query.
+// walk is a FilteredWalk and the scan is of its rows, by sketches where there are any
+// (filter_plan.h, sketch_scan.h); a scan also stands in where the walk found that the filter lets
+// hardly anything through around the query.
 //
 // Several queries each find candidates of their own; all of these are scored by all queries, since
 // a row that is among the k best by its best query is among the k nearest of that query.
@@ -91,7 +92,8 @@ FilterPlan SealedSearch::PlanFor(const SearchParams& params, RankShare asked,
                                 .boost = params.ef_boost,
                                 .ef = ef,
                                 .asked = asked,
-                                .matches = allowed.count()});
+                                .matches = allowed.count(),
+                                .sketches = parts_->sketch_book ? &*parts_->sketch_book : nullptr});
   }
   if (ef > 0) return {{SegmentPlan::Way::kWalk, ef, ef}};
   FilterPlan plan = {
@@ -116,7 +118,8 @@ absl::Status SealedSearch::Walk(const SegmentPlan& plan, const CodeQuery& query,
 absl::Status SealedSearch::WalkFiltered(const FilterPlan& plan, const CodeQuery& query,
                                         const AllowedSlots& allowed) {
   const CodeScorer score = {query, parts_->codes, parts_->book->row_bytes()};
-  const FilteredWalkOptions options = {.ef = plan.plan.ef, .pool = plan.pool};
+  const FilteredWalkOptions options = {
+      .ef = plan.plan.ef, .pool = plan.pool, .least_share = plan.least_share};
   const Graph& graph = parts_->graph;
   if (const SlotSet* filter = allowed.filter_alone(); filter != nullptr) {
     const FilteredNodes allow = {graph.slot_of_node().data(), filter->words().data()};
@@ -154,7 +157,19 @@ absl::Status SealedSearch::FindCandidates(const FilterPlan& plan, const CodeQuer
     if (believed && candidates_.size() >= std::min(k, allowed.count())) return absl::OkStatus();
     most = std::max<size_t>({most, kStandInCap, size_t{kStandInFactor} * k});
   }
-  return Scan(most, query, allowed);
+  return plan.by_sketch ? ScanBySketch(most, k, query, allowed) : Scan(most, query, allowed);
+}
+
+absl::Status SealedSearch::ScanBySketch(size_t most, uint32_t k, const CodeQuery& query,
+                                        const AllowedSlots& allowed) {
+  ++result_->segments_scanned;
+  ++result_->segments_filter_scanned;
+  result_->rows_scanned += allowed.count();
+  const SketchScan::Rows rows = {.coded = parts_->coded(),
+                                 .node_of_slot = parts_->node_of_slot,
+                                 .book = &*parts_->sketch_book,
+                                 .sketches = parts_->sketches};
+  return sketch_scan_.Run(rows, vector_, query, k, most, allowed, *kernels_, *call_, candidates_);
 }
 
 // The codes of all rows, or where a filter lets few through, of these.
@@ -174,7 +189,8 @@ absl::Status SealedSearch::Scan(size_t most, const CodeQuery& query, const Allow
 
 absl::Status SealedSearch::FindForOne(const FilterPlan& plan, uint32_t k,
                                       const AllowedSlots& allowed, TopK<Hit>& best) {
-  code_query_.Prepare(*parts_->book, queries_->queries()[0].exact, *kernels_);
+  vector_ = queries_->queries()[0].exact;
+  code_query_.Prepare(*parts_->book, vector_, *kernels_);
   KITH_RETURN_IF_ERROR(FindCandidates(plan, code_query_, k, allowed));
   RescoreInOrder<Hit> rescore(candidates_, code_query_, best);
   const absl::Status status =
@@ -187,7 +203,8 @@ absl::Status SealedSearch::FindForMany(const FilterPlan& plan, uint32_t k,
                                        const AllowedSlots& allowed, TopK<Hit>& best) {
   slots_.clear();
   for (const Query& query : queries_->queries()) {
-    code_query_.Prepare(*parts_->book, query.exact, *kernels_);
+    vector_ = query.exact;
+    code_query_.Prepare(*parts_->book, vector_, *kernels_);
     KITH_RETURN_IF_ERROR(FindCandidates(plan, code_query_, k, allowed));
     const size_t count = std::min<size_t>(plan.plan.cap, candidates_.size());
     for (size_t i = 0; i < count; ++i) slots_.push_back(candidates_[i].slot);

@@ -20,6 +20,7 @@
 #include "index/rank_share.h"
 #include "index/recall_curve.h"
 #include "index/search.h"
+#include "index/sketch_scan.h"
 #include "index/top_k.h"
 #include "kith/base/call.h"
 
@@ -49,6 +50,8 @@ class SealedSearch {
                             const AllowedSlots& allowed);
   void TakeFound(std::span<const GraphWalk::Found> found);
   absl::Status Scan(size_t most, const CodeQuery& query, const AllowedSlots& allowed);
+  absl::Status ScanBySketch(size_t most, uint32_t k, const CodeQuery& query,
+                            const AllowedSlots& allowed);
 
   absl::Status FindForOne(const FilterPlan& plan, uint32_t k, const AllowedSlots& allowed,
                           TopK<Hit>& best);
@@ -62,10 +65,12 @@ class SealedSearch {
   const QuerySet* queries_ = nullptr;
   const Call* call_ = nullptr;
   SearchResult* result_ = nullptr;
+  const float* vector_ = nullptr;  // of the query that code_query_ is of
 
   // Reused from search to search.
   GraphWalk walk_;
   FilteredWalk filtered_walk_;
+  SketchScan sketch_scan_;
   CodeQuery code_query_;
   std::vector<CodeHit> candidates_;
   std::vector<uint32_t> slots_;

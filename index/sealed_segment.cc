@@ -61,6 +61,8 @@ class Sections {
     return InSection(parse(body_.subspan(section->offset, section->size)), file_, *section);
   }
 
+  bool Has(SectionKind kind) const { return file_.Find(kind) != nullptr; }
+
   std::span<const std::byte> Bytes(SectionKind kind) const {
     const SegmentHeader::Section* section = file_.Find(kind);
     return section == nullptr ? body_.first(0) : body_.subspan(section->offset, section->size);
@@ -76,7 +78,23 @@ absl::Status Damaged(const std::string& what) {
 }
 
 // Codes of whole numbers may hold any bits; those that hold floats must not give a distance that
-// has no order.
+// has no order. scan(first, count, distances) gives the distances of some query.
+template <typename Scan>
+absl::Status CheckDistances(size_t rows, const char* what, const Call& call, const Scan& scan) {
+  std::vector<float> distances(kRowsPerCheck);
+  for (size_t first = 0; first < rows; first += kRowsPerCheck) {
+    KITH_RETURN_IF_ERROR(call.Check());
+    const size_t count = std::min(kRowsPerCheck, rows - first);
+    scan(first, count, distances.data());
+    for (size_t i = 0; i < count; ++i) {
+      if (!std::isfinite(distances[i])) {
+        return Damaged(fmt::format("the {} {} are not numbers", what, first + i));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckCodes(const CodedRows& coded, const Kernels& kernels, const Call& call) {
   const CodeBook& book = *coded.book;
   const bool has_floats = book.kind() == CodeKind::kF16 || book.kind() == CodeKind::kF32 ||
@@ -85,18 +103,39 @@ absl::Status CheckCodes(const CodedRows& coded, const Kernels& kernels, const Ca
   const std::vector<float> ones(book.dimension(), 1.0f);
   CodeQuery query;
   query.Prepare(book, ones.data(), kernels);
-  std::vector<float> distances(kRowsPerCheck);
-  for (size_t first = 0; first < coded.rows(); first += kRowsPerCheck) {
-    KITH_RETURN_IF_ERROR(call.Check());
-    const size_t count = std::min(kRowsPerCheck, coded.rows() - first);
-    query.Scan(coded.codes + first * book.row_bytes(), book.row_bytes(), count, distances.data());
-    for (size_t i = 0; i < count; ++i) {
-      if (!std::isfinite(distances[i])) {
-        return Damaged(fmt::format("the codes of node {} are not numbers", first + i));
-      }
+  return CheckDistances(
+      coded.rows(), "codes of node", call, [&](size_t first, size_t n, float* to) {
+        query.Scan(coded.codes + first * book.row_bytes(), book.row_bytes(), n, to);
+      });
+}
+
+// Sketches are not in every segment.
+absl::Status OpenSketches(const IndexOptions& options, const Sections& sections, uint32_t rows,
+                          const Call& call, SealedSegment::Parts& parts) {
+  if (!sections.Has(SectionKind::kSketchBook)) return absl::OkStatus();
+  KITH_RETURN_IF_ERROR(sections.Read(SectionKind::kSketchBook, [&](auto bytes) -> absl::Status {
+    KITH_ASSIGN_OR_RETURN(
+        parts.sketch_book,
+        SketchBook::Parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    const SketchBook& book = *parts.sketch_book;
+    if (book.metric() == options.metric && book.dimension() == options.dimension) {
+      return absl::OkStatus();
     }
-  }
-  return absl::OkStatus();
+    return Damaged(fmt::format("a sketch book of dimension {} and metric {}", book.dimension(),
+                               MetricName(book.metric())));
+  }));
+  return sections.Read(SectionKind::kSketches, [&](auto bytes) -> absl::Status {
+    if (bytes.size() != size_t{rows} * SketchBook::RowBytes()) {
+      return Damaged(fmt::format("{} bytes of sketches for {} rows", bytes.size(), rows));
+    }
+    parts.sketches = bytes.data();
+    const std::vector<float> ones(options.dimension, 1.0f);
+    SketchQuery query;
+    query.Prepare(*parts.sketch_book, ones.data(), *options.kernels);
+    return CheckDistances(rows, "sketch of slot", call, [&](size_t first, size_t n, float* to) {
+      query.Scan(parts.sketches + first * SketchBook::RowBytes(), n, to);
+    });
+  });
 }
 
 absl::Status OpenTerms(const IndexOptions& options, const CompanionOf& of, const Call& call,
@@ -173,6 +212,7 @@ absl::StatusOr<std::shared_ptr<const SealedSegment>> SealedSegment::Open(
     parts->codes = bytes.data();
     return CheckCodes(parts->coded(), *options.kernels, call);
   }));
+  KITH_RETURN_IF_ERROR(OpenSketches(options, sections, count, call, *parts));
   if (options.companions) {
     const CompanionOf of = {.metric = options.metric,
                             .dimension = options.dimension,

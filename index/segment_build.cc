@@ -14,6 +14,7 @@
 
 #include "index/codes/build_codes.h"
 #include "index/codes/code_book.h"
+#include "index/codes/sketch_book.h"
 #include "index/companion_build.h"
 #include "index/companion_file.h"
 #include "index/exact_rows.h"
@@ -22,12 +23,22 @@
 #include "index/parallel.h"
 #include "index/recall_sampling.h"
 #include "index/sealed_parts.h"
+#include "index/sketch_sampling.h"
 #include "index/slot_table.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 
 namespace kith::index {
 namespace {
+
+// Smaller segments are scanned by their codes quickly enough.
+constexpr uint64_t kLeastSketched = 4096;
+
+bool HasSketches(const IndexOptions& index, const SegmentBuildOptions& options, uint64_t rows) {
+  return rows >= kLeastSketched &&
+         SketchBook::IsOf(index.metric, index.dimension,
+                          CodeBook::RowBytes(options.codes, index.metric, index.dimension));
+}
 
 constexpr uint32_t kMaxThreads = 256;
 constexpr uint32_t kRowsAtOnce = 1024;  // that a thread encodes; and between two looks at the call
@@ -67,6 +78,7 @@ class Build {
   absl::Status MakeGraph();
   absl::Status EncodeRows();
   absl::Status MeasureRecall();
+  absl::Status MakeSketches();
   absl::Status WriteGraph();
 
   SegmentHeader Header(SegmentFileKind kind) const;
@@ -90,6 +102,8 @@ class Build {
   BuiltGraph graph_;
   HugeMemory codes_;
   RecallCurve curve_;
+  std::optional<SketchBook> sketch_book_;
+  HugeMemory sketches_;
   SegmentBuilt built_;
 };
 
@@ -102,6 +116,7 @@ absl::StatusOr<SegmentBuilt> Build::Run() {
   KITH_RETURN_IF_ERROR(MakeGraph());
   KITH_RETURN_IF_ERROR(EncodeRows());
   KITH_RETURN_IF_ERROR(MeasureRecall());
+  KITH_RETURN_IF_ERROR(MakeSketches());
   KITH_RETURN_IF_ERROR(WriteGraph());
   built_.rows = static_cast<uint32_t>(rows_.size());
   return built_;
@@ -266,6 +281,32 @@ absl::Status Build::MeasureRecall() {
   return absl::OkStatus();
 }
 
+absl::Status Build::MakeSketches() {
+  if (!HasSketches(index_, options_, rows_.size())) return absl::OkStatus();
+  sketch_book_ = SketchBook::Learn(index_.metric, index_.dimension, SampleRows(), *index_.kernels);
+  KITH_ASSIGN_OR_RETURN(sketches_, HugeMemory::Allocate(rows_.size() * SketchBook::RowBytes()));
+  KITH_RETURN_IF_ERROR(ForEachRow(BuildPhase::kCodes, [&](uint32_t slot) {
+    sketch_book_->Encode(rows_[slot].values, sketches_.data() + slot * SketchBook::RowBytes());
+  }));
+  std::vector<uint32_t> node_of_slot(rows_.size());
+  for (uint32_t node = 0; node < rows_.size(); ++node) {
+    node_of_slot[graph_.graph.slot(node)] = node;
+  }
+  const SketchScan::Rows rows = {.coded = {&graph_.graph, &*book_, codes_.data()},
+                                 .node_of_slot = node_of_slot,
+                                 .book = &*sketch_book_,
+                                 .sketches = sketches_.data()};
+  KITH_ASSIGN_OR_RETURN(const std::optional<SketchBook::Costs> costs,
+                        MeasureSketches(rows, SampleRows(), *index_.kernels, call_));
+  if (costs.has_value()) {
+    sketch_book_->SetCosts(*costs);
+  } else {
+    sketch_book_.reset();
+    sketches_ = {};
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Build::WriteGraph() {
   const std::string book = book_->Serialize();
   const std::string curve = curve_.Serialize();
@@ -274,10 +315,15 @@ absl::Status Build::WriteGraph() {
   const std::string_view graph =
       AsChars(std::as_const(graph_.image).bytes().first(graph_.graph.size_bytes()));
   const std::string_view codes = AsChars(std::as_const(codes_).bytes());
-  const std::pair<SectionKind, std::string_view> sections[] = {
+  std::vector<std::pair<SectionKind, std::string_view>> sections = {
       {SectionKind::kCodeBook, book},     {SectionKind::kRecall, curve},
       {SectionKind::kOrdinals, ordinals}, {SectionKind::kPassages, passages},
       {SectionKind::kGraph, graph},       {SectionKind::kCodes, codes}};
+  const std::string sketch_book = sketch_book_ ? sketch_book_->Serialize() : "";
+  if (sketch_book_) {
+    sections.emplace_back(SectionKind::kSketchBook, sketch_book);
+    sections.emplace_back(SectionKind::kSketches, AsChars(std::as_const(sketches_).bytes()));
+  }
   SegmentFileWriter writer(sinks_.graph);
   SegmentHeader header = Header(SegmentFileKind::kGraph);
   for (const auto& [kind, bytes] : sections) header.sections.push_back({kind, 0, bytes.size()});
@@ -326,7 +372,9 @@ uint64_t EstimateBuildBytes(const IndexOptions& index, const SegmentBuildOptions
   const uint64_t build_row = (index.dimension + 31) / 32 * 32 + 32;  // see BuildCoder::row_bytes
   const uint64_t graph =
       rows * build_row + EstimateGraphBuildBytes(rows, build_row, GraphOptionsOf(options));
-  const uint64_t codes = EstimateGraphBytes(rows, options.m) +
+  const uint64_t sketched =
+      HasSketches(index, options, rows) ? rows * (SketchBook::RowBytes() + kNodeOfSlotBytes) : 0;
+  const uint64_t codes = EstimateGraphBytes(rows, options.m) + sketched +
                          rows * CodeBook::RowBytes(options.codes, index.metric, index.dimension) +
                          options.threads * rows * sizeof(uint32_t);  // visited marks of walks
   return kept + std::max(graph, codes) + kFixedBytes;
@@ -336,7 +384,11 @@ uint64_t EstimateResidentBytes(const IndexOptions& index, const SegmentBuildOpti
                                uint64_t rows) {
   const uint64_t checksums =
       rows * ExactRows::RowBytes(index.metric, index.dimension) / kBlockBytes * 9;
-  return EstimateGraphBytes(rows, options.m) +
+  const uint64_t sketches =
+      HasSketches(index, options, rows)
+          ? rows * SketchBook::RowBytes() + SketchBook::BookBytes(index.dimension)
+          : 0;
+  return EstimateGraphBytes(rows, options.m) + sketches +
          rows * (CodeBook::RowBytes(options.codes, index.metric, index.dimension) + kSlotBytes +
                  kNodeOfSlotBytes) +
          checksums + kHeaderBytes * index.dimension / 128 + kHeaderBytes * 8;

@@ -50,6 +50,8 @@ enum class SectionKind : uint32_t {
   kExactRows = 7,
   kTermImage = 8,
   kMetadataImage = 9,
+  kSketchBook = 10,
+  kSketches = 11,
 };
 
 struct SegmentHeader {

@@ -238,6 +238,17 @@ float CodeQuery::Deviation(float distance, double exact) const {
 
 float CodeQuery::DistanceOf(float score) const { return static_cast<float>(ToDistance(score)); }
 
+double CodeQuery::SquaredDistance(float distance) const {
+  return metric_ == Metric::kCosine ? 2.0 * distance : distance / gain_;
+}
+
+double CodeQuery::SquaredReach(float distance) const {
+  const double least = std::max(0.0f, distance);
+  // Beyond a right angle the error falls again; it must not here, where the distance may be more.
+  const double shape = ErrorShape(metric_ == Metric::kCosine ? std::min(least, 1.0) : least);
+  return (metric_ == Metric::kCosine ? 2 : 1 / gain_) * (least + floor_ + spread_ * shape);
+}
+
 float CodeQuery::Reach(float score) const {
   const double distance = ToDistance(score);
   return static_cast<float>(distance + floor_ + spread_ * ErrorShape(distance));

@@ -54,6 +54,12 @@ class CodeQuery {
   // is a statistic, not a bound: what a search promises must be measured with it in place.
   float Reach(float score) const;
 
+  // The squared Euclidean distance that this code distance estimates (of vectors scaled to norm 1,
+  // under cosine), and one that the row's own hardly exceeds: Reach from the other side. Not under
+  // dot, where there is none.
+  double SquaredDistance(float distance) const;
+  double SquaredReach(float distance) const;
+
  private:
   friend class CodeBook;
 

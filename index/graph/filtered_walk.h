@@ -37,6 +37,8 @@ namespace kith::index {
 struct FilteredWalkOptions {
   uint32_t ef = 64;     // allowed nodes to find; at least 1
   uint32_t pool = 256;  // nodes that lead the walk; at least 1
+  // Where less than this share of the nodes met is allowed, the walk is given up soon.
+  double least_share = 0;
 };
 
 class FilteredWalk {
@@ -53,12 +55,14 @@ class FilteredWalk {
   // Of the last Run. Nearest first; equal distances in any order. Allowed nodes alone.
   std::span<const Found> found() const { return found_; }
   uint64_t distances() const { return distances_; }
-  // How many of the `pool` nearest nodes met are allowed; it ended early: of all that it found.
+  // How many of the `pool` nearest nodes met are allowed; it ended early: of all that it found. 0
+  // where it was given up.
   uint32_t allowed_around() const { return allowed_around_; }
 
  private:
   static constexpr uint32_t kStepsPerCheck = 256;
   static constexpr uint32_t kNotPrefetched = 4;
+  static constexpr uint64_t kMetBeforeLook = 256;
 
   template <typename Score, typename Allow>
   void Expand(const Graph& graph, uint32_t node, const Score& score, const Allow& allow);
@@ -74,6 +78,7 @@ class FilteredWalk {
   std::span<const Found> found_;
   uint64_t distances_ = 0;
   uint32_t allowed_around_ = 0;
+  uint64_t allowed_met_ = 0;
 };
 
 template <typename Score, typename Allow>
@@ -90,7 +95,19 @@ absl::Status FilteredWalk::Run(const Graph& graph, const Score& score,
   Descend(graph, visited_, nodes_.data(), scores_.data(),
           [&](uint32_t count) { Take(count, score, allow); });
   bool early = false;
+  const uint64_t descent = distances_;  // far from the query, most likely
+  allowed_met_ = 0;
+  bool looked = false;
   for (uint32_t steps = 1; leading_.HasUnexpanded(); ++steps) {
+    if (!looked && distances_ - descent >= kMetBeforeLook) {
+      // Once: until the pool of allowed nodes is full, all that are met are counted.
+      looked = true;
+      const double met = static_cast<double>(distances_ - descent);
+      if (!allowed_.full() && allowed_met_ < options.least_share * met) {
+        found_ = allowed_.Finish(AllNodes{});
+        return absl::OkStatus();
+      }
+    }
     if (leading_.NearestDistance() > allowed_.bound()) {
       early = true;
       break;
@@ -133,6 +150,7 @@ void FilteredWalk::Take(uint32_t count, const Score& score, const Allow& allow) 
   for (uint32_t i = 0; i < count; ++i) {
     if (scores_[i] < leading_.bound()) leading_.Push({scores_[i], nodes_[i]}, AllNodes{});
     if (scores_[i] < allowed_.bound() && allow(nodes_[i])) {
+      ++allowed_met_;
       allowed_.Push({scores_[i], nodes_[i]}, AllNodes{});
     }
   }

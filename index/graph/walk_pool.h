@@ -39,6 +39,9 @@ class WalkPool {
     bound_ = std::numeric_limits<float>::infinity();
   }
 
+  // It holds as many allowed nodes as it is to hold.
+  bool full() const { return size_ >= ef_; }
+
   // Nothing that is not nearer needs to be pushed.
   float bound() const { return bound_; }
 
