@@ -18,6 +18,7 @@
 #include "index/companion_build.h"
 #include "index/companion_file.h"
 #include "index/exact_rows.h"
+#include "index/graph/graph_merger.h"
 #include "index/huge_memory.h"
 #include "index/metadata/fold_metadata.h"
 #include "index/parallel.h"
@@ -42,6 +43,12 @@ bool HasSketches(const IndexOptions& index, const SegmentBuildOptions& options, 
 
 constexpr uint32_t kMaxThreads = 256;
 constexpr uint32_t kRowsAtOnce = 1024;  // that a thread encodes; and between two looks at the call
+
+// Graphs are merged by walks whose pool is so many times what finds this share of the ten best.
+constexpr double kWalkRecall = 0.95;
+constexpr uint32_t kPoolFactor = 2;
+constexpr size_t kTenBest = 1;
+static_assert(RecallCurve::kRanks[kTenBest] == 10);
 
 std::string_view AsChars(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -76,6 +83,7 @@ class Build {
   absl::Status WriteRows();
   absl::Status WriteCompanions();
   absl::Status MakeGraph();
+  uint32_t MergePool(const GraphOptions& options) const;
   absl::Status EncodeRows();
   absl::Status MeasureRecall();
   absl::Status MakeSketches();
@@ -96,7 +104,9 @@ class Build {
   const Call& call_;
   const BuildProgress& progress_;
 
-  std::vector<ExactRow> rows_;  // by slot; they point into the inputs
+  std::vector<ExactRow> rows_;                       // by slot; they point into the inputs
+  std::vector<GraphPart> parts_;                     // of sealed inputs
+  std::vector<std::vector<uint32_t>> row_of_slots_;  // that they point to
   SlotTableMaker slots_;
   std::optional<CodeBook> book_;
   BuiltGraph graph_;
@@ -151,14 +161,22 @@ absl::Status Build::CollectRows() {
                            Graph::kMaxNodes, live);
   }
   rows_.reserve(live);
+  row_of_slots_.reserve(inputs_.size());
   for (const SegmentView& input : inputs_) KITH_RETURN_IF_ERROR(Collect(input));
   return absl::OkStatus();
 }
 
 absl::Status Build::Collect(const SegmentView& input) {
+  uint32_t* row_of_slot = nullptr;
+  if (input.sealed != nullptr && options_.reuse_graphs) {
+    std::vector<uint32_t>& rows = row_of_slots_.emplace_back(input.visible, GraphPart::kDead);
+    parts_.push_back({&input.sealed->parts().graph, rows});
+    row_of_slot = rows.data();
+  }
   for (uint32_t slot = 0; slot < input.visible; ++slot) {
     if (slot % kRowsAtOnce == 0) KITH_RETURN_IF_ERROR(call_.Check());
     if (input.deleted.Contains(slot)) continue;
+    if (row_of_slot != nullptr) row_of_slot[slot] = static_cast<uint32_t>(rows_.size());
     ExactRow row;
     if (input.sealed != nullptr) {
       const ExactRows& exact = *input.sealed->parts().exact;
@@ -251,12 +269,37 @@ absl::Status Build::MakeGraph() {
   KITH_RETURN_IF_ERROR(ForEachRow(BuildPhase::kCodes, [&](uint32_t i) {
     coder.Encode(rows_[i].values, codes.data() + i * coder.row_bytes());
   }));
-  KITH_ASSIGN_OR_RETURN(
-      graph_, BuildGraph({&coder, codes.data(), static_cast<uint32_t>(rows_.size())},
-                         GraphOptionsOf(options_), call_, [this](uint64_t done, uint64_t total) {
-                           Report(BuildPhase::kGraph, done, total);
-                         }));
+  const BuildRows rows = {&coder, codes.data(), static_cast<uint32_t>(rows_.size())};
+  const GraphOptions options = GraphOptionsOf(options_);
+  const auto progress = [this](uint64_t done, uint64_t total) {
+    Report(BuildPhase::kGraph, done, total);
+  };
+  const uint32_t pool = MergePool(options);
+  built_.merged = pool > 0 && IsMergeable(rows.count, parts_, options);
+  KITH_ASSIGN_OR_RETURN(graph_, built_.merged
+                                    ? MergeGraphs(rows, parts_, options, pool, call_, progress)
+                                    : BuildGraph(rows, options, call_, progress));
   return absl::OkStatus();
+}
+
+// Of the short walks that merge the inputs' graphs, by what the largest of them was found to need;
+// 0 where walks find so little that merging is no better than building. Without structure it is.
+uint32_t Build::MergePool(const GraphOptions& options) const {
+  const RecallCurve::Data* largest = nullptr;
+  for (const SegmentView& input : inputs_) {
+    if (input.sealed == nullptr) continue;
+    const RecallCurve::Data& data = input.sealed->curve().data();
+    if (largest == nullptr || data.rows > largest->rows) largest = &data;
+  }
+  const uint32_t pool = ShortPool(options);
+  // A single row has no curve.
+  if (largest == nullptr || largest->walks.empty()) return pool;
+  for (const RecallCurve::Walk& walk : largest->walks) {
+    if (walk.points[kTenBest].back().recall < kWalkRecall) continue;
+    const uint32_t wanted = std::max(pool, kPoolFactor * walk.ef);
+    return wanted > std::max(pool, options.ef_construction / 2) ? 0 : wanted;
+  }
+  return 0;
 }
 
 absl::Status Build::EncodeRows() {
@@ -367,8 +410,9 @@ absl::StatusOr<FileSummary> FoldSegmentMetadata(const IndexOptions& index,
 
 uint64_t EstimateBuildBytes(const IndexOptions& index, const SegmentBuildOptions& options,
                             uint64_t rows) {
-  // A pointer and a norm, and what the slots are made of, twice while they are put together.
-  const uint64_t kept = rows * (sizeof(ExactRow) + 2 * kSlotBytes);
+  // A pointer and a norm, and what the slots are made of, twice while they are put together; and
+  // what became of the slots of the inputs.
+  const uint64_t kept = rows * (sizeof(ExactRow) + 2 * kSlotBytes + sizeof(uint32_t));
   const uint64_t build_row = (index.dimension + 31) / 32 * 32 + 32;  // see BuildCoder::row_bytes
   const uint64_t graph =
       rows * build_row + EstimateGraphBuildBytes(rows, build_row, GraphOptionsOf(options));

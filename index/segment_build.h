@@ -40,6 +40,9 @@ struct SegmentBuildOptions {
   uint32_t ef_construction = 200;  // pool of a build's search: better graphs, longer builds
   uint32_t threads = 1;
   GraphBuilder builder = GraphBuilder::kKith;
+  // Graphs of sealed inputs are merged rather than built anew, where that is as good
+  // (graph/graph_merger.h).
+  bool reuse_graphs = true;
   uint64_t seed = 0;  // of sampling: the same inputs and seed give the same sample
 };
 
@@ -60,6 +63,7 @@ using BuildProgress = std::function<void(BuildPhase phase, uint64_t done, uint64
 struct SegmentBuilt {
   uint32_t rows =
       0;  // 0: no input has a live row. Then nothing was written, and there is no segment
+  bool merged = false;  // its graph, of graphs that were there
   FileSummary graph;
   FileSummary rows_file;
   FileSummary terms;

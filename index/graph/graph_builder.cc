@@ -3,6 +3,7 @@
 #include "index/codes/build_codes.h"
 #include "index/graph/graph_draft.h"
 #include "index/graph/graph_image.h"
+#include "index/graph/graph_merger.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 
@@ -28,16 +29,33 @@ absl::Status CheckOptions(const BuildRows& rows, const GraphOptions& options) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<BuiltGraph> Finish(const BuildRows& rows, absl::StatusOr<GraphDraft> draft,
+                                  const Call& call) {
+  KITH_RETURN_IF_ERROR(draft.status());
+  LinkUnreachable(rows, *draft);
+  KITH_RETURN_IF_ERROR(call.Check());
+  return FreezeGraph(*draft);
+}
+
 }  // namespace
 
 absl::StatusOr<BuiltGraph> BuildGraph(const BuildRows& rows, const GraphOptions& options,
                                       const Call& call, const GraphProgress& progress) {
   KITH_RETURN_IF_ERROR(CheckOptions(rows, options));
   const auto build = options.builder == GraphBuilder::kHnswlib ? BuildByHnswlib : BuildByKith;
-  KITH_ASSIGN_OR_RETURN(GraphDraft draft, build(rows, options, call, progress));
-  LinkUnreachable(rows, draft);
-  KITH_RETURN_IF_ERROR(call.Check());
-  return FreezeGraph(draft);
+  return Finish(rows, build(rows, options, call, progress), call);
+}
+
+absl::StatusOr<BuiltGraph> MergeGraphs(const BuildRows& rows, std::span<const GraphPart> parts,
+                                       const GraphOptions& options, uint32_t pool, const Call& call,
+                                       const GraphProgress& progress) {
+  KITH_RETURN_IF_ERROR(CheckOptions(rows, options));
+  if (pool < 1 || pool > options.ef_construction) {
+    return InvalidArgument(reason::kLimitOutOfRange,
+                           "short walks with a pool of {}: taken are 1 to ef_construction, {}",
+                           pool, options.ef_construction);
+  }
+  return Finish(rows, MergeByKith(rows, parts, options, pool, call, progress), call);
 }
 
 size_t EstimateGraphBytes(uint64_t rows, uint32_t m) {
@@ -55,7 +73,7 @@ size_t EstimateGraphBuildBytes(uint64_t rows, size_t row_bytes, const GraphOptio
     a_row = 2 * options.m * 4 + 4 + row_bytes + 8 + 40 + 4 + 8 + 72 + 2 * uint64_t{options.threads};
   } else {
     // Distances of links, on the upper levels too; a count and a lock; where it starts and in which
-    // order; and a mark a thread.
+    // order, or where it comes from and in which order; and a mark a thread.
     a_row = 3 * options.m * 4 + 2 + 24 + uint64_t{options.threads};
   }
   // A draft is about as large as the image; freezing and repairing number its rows some times.

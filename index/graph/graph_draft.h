@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "index/graph/graph.h"
 #include "index/graph/graph_builder.h"
+#include "index/graph/graph_merger.h"
 #include "index/huge_memory.h"
 
 namespace kith::index {
@@ -58,6 +59,9 @@ absl::StatusOr<GraphDraft> BuildByHnswlib(const BuildRows& rows, const GraphOpti
                                           const Call& call, const GraphProgress& progress);
 absl::StatusOr<GraphDraft> BuildByKith(const BuildRows& rows, const GraphOptions& options,
                                        const Call& call, const GraphProgress& progress);
+absl::StatusOr<GraphDraft> MergeByKith(const BuildRows& rows, std::span<const GraphPart> parts,
+                                       const GraphOptions& options, uint32_t pool, const Call& call,
+                                       const GraphProgress& progress);
 
 }  // namespace kith::index
 

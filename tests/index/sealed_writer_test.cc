@@ -161,6 +161,79 @@ TEST_F(SealedWriterTest, ASegmentThatDiedWhileItWasMergedIsMissedByNobody) {
   EXPECT_EQ(Live(after), Join(Range(0, 10), Range(20, 30)));
 }
 
+TEST_F(SealedWriterTest, GraphsAreMergedAndFindWhatGraphsBuiltAnewFind) {
+  const auto writer = NewWriter();
+  std::vector<uint64_t> dead;
+  for (uint64_t begin = 0; begin < 500; begin += 100) {
+    Append(*writer, begin, begin + 100);
+    writer->CloseGrowing();
+    const IndexView view = writer->Publish();
+    const auto newest = view.segments().subspan(view.segments().size() - 1);
+    auto sealed = sealer_.Seal(view.options(), newest, {.range = {begin, begin + 100}});
+    ASSERT_TRUE(sealed.ok()) << sealed.status();
+    ASSERT_TRUE(writer->Replace(newest, *std::move(sealed)).ok());
+  }
+  for (uint64_t o = 0; o < 500; o += 10) writer->Delete({o, o + 1});
+  const IndexView parts = writer->Publish();
+  ASSERT_EQ(parts.segments().size(), 5u);
+  const auto recall = [&](const IndexView& view) {
+    SearchScratch scratch;
+    size_t found = 0;
+    for (uint64_t query = 5; query < 500; query += 10) {
+      const Vector vector = VectorOf(query);
+      const auto all = [&](const SearchParams& params) {
+        const auto result = Search(view, params, Call::Background(), scratch);
+        EXPECT_TRUE(result.ok()) << result.status();
+        return result->hits;
+      };
+      const auto exact = all({.queries = vector, .k = 10, .exact = true});
+      for (const Hit& hit : all({.queries = vector, .k = 10, .ef = 40})) {
+        found += hit.score >= exact.back().score;
+      }
+    }
+    return found;
+  };
+  size_t found[2];
+  for (const bool reuse : {true, false}) {
+    const auto made = sealer_.Build(parts.options(), parts.segments(),
+                                    {.range = {0, 500}, .reuse_graphs = reuse});
+    ASSERT_TRUE(made.ok()) << made.status();
+    EXPECT_EQ(made->built.rows, 450u);
+    EXPECT_EQ(made->built.merged, reuse);
+    auto sealed = Sealer::Open(parts.options(), *made);
+    ASSERT_TRUE(sealed.ok()) << sealed.status();
+    const auto whole = NewWriter();
+    whole->AddSealed(sealed->segment);
+    found[reuse ? 1 : 0] = recall(whole->Publish());
+  }
+  // Of 500.
+  EXPECT_GE(found[1] + 10, found[0]);
+  EXPECT_GE(found[0], 480u);
+}
+
+TEST_F(SealedWriterTest, GraphsOfRowsWithoutStructureAreBuiltAnew) {
+  constexpr uint32_t kWide = 64;
+  auto writer = *IndexWriter::Create({.dimension = kWide, .metric = Metric::kL2});
+  VectorMaker maker(Family::kGaussian, kWide, kSeed);
+  for (uint64_t begin = 0; begin < 1600; begin += 800) {
+    ASSERT_TRUE(writer->Reserve(800).ok());
+    for (uint64_t o = begin; o < begin + 800; ++o) writer->Append(o, 0, maker.Next());
+    writer->CloseGrowing();
+    const IndexView view = writer->Publish();
+    const auto newest = view.segments().subspan(view.segments().size() - 1);
+    auto sealed = sealer_.Seal(view.options(), newest,
+                               {.range = {begin, begin + 800}, .ef_construction = 60});
+    ASSERT_TRUE(sealed.ok()) << sealed.status();
+    ASSERT_TRUE(writer->Replace(newest, *std::move(sealed)).ok());
+  }
+  const IndexView view = writer->Publish();
+  const auto made =
+      sealer_.Build(view.options(), view.segments(), {.range = {0, 1600}, .ef_construction = 60});
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ(made->built.rows, 1600u);
+  EXPECT_FALSE(made->built.merged);
+}
+
 TEST_F(SealedWriterTest, AMergeOfDeadSegmentsLeavesNothing) {
   auto writer = NewWriter();
   writer->AddSealed(SealedOf(0, 10, {0, 10}));
