@@ -44,6 +44,23 @@ class Ending {
   absl::Status status_ ABSL_GUARDED_BY(mu_);
 };
 
+// What SIGHUP does: nothing before the server is there and after it is gone.
+class ReloadHook {
+ public:
+  void Set(kith::server::Server* server) {
+    absl::MutexLock lock(&mu_);
+    server_ = server;
+  }
+  void Call() {
+    absl::MutexLock lock(&mu_);
+    if (server_ != nullptr) server_->Reload();
+  }
+
+ private:
+  absl::Mutex mu_;
+  kith::server::Server* server_ ABSL_GUARDED_BY(mu_) = nullptr;
+};
+
 int Complain(const absl::Status& status, int exit_code) {
   std::fprintf(stderr, "kithd: %s\n", std::string(status.message()).c_str());
   return exit_code;
@@ -61,7 +78,8 @@ int ExitCodeOf(const absl::Status& status) {
 int Serve(const Config& config) {
   kith::telemetry::Log log(config.log_format, config.log_level);
   Ending ending;
-  kith::server::Signals signals([&] { ending.Set(absl::OkStatus()); });
+  ReloadHook reload;
+  kith::server::Signals signals([&] { ending.Set(absl::OkStatus()); }, [&] { reload.Call(); });
   auto server = kith::server::Server::Start(
       config, &log, [&](absl::Status status) { ending.Set(std::move(status)); });
   if (!server.ok()) {
@@ -69,7 +87,10 @@ int Serve(const Config& config) {
     return kFailed;
   }
 
+  reload.Set((*server).get());
+
   const absl::Status status = ending.Wait();
+  reload.Set(nullptr);
   if (!status.ok()) log.Error(std::string(status.message()));
   const auto timeout = absl::ToChronoNanoseconds(config.shutdown_timeout);
   const bool in_order = (*server)->Stop(
@@ -92,6 +113,10 @@ int main(int argc, char** argv) {
       std::fputs(line->text.c_str(), stdout);
       return kStopped;
     case CommandLine::Action::kCheckConfig:
+      if (const auto files = kith::security::Credentials::Load(line->config.credentials);
+          !files.ok()) {
+        return Complain(files.status(), kWrongOptions);
+      }
       std::puts("the configuration is valid");
       return kStopped;
     case CommandLine::Action::kPrintConfig:

@@ -34,7 +34,8 @@ absl::StatusOr<std::string> ModelDir(const config::Config& config) {
       KITH_INSTALLED_MODEL, KITH_SOURCE_MODEL);
 }
 
-rpc::GrpcServerOptions RpcOptions(const config::Config& config) {
+rpc::GrpcServerOptions RpcOptions(const config::Config& config,
+                                  const security::Credentials& credentials) {
   // Requests that wait, and gRPC's buffers, each get a sixteenth of the budget.
   const uint64_t share =
       std::max<uint64_t>(BudgetBytes(config.memory_budget) / 16, 2 * config.limits.message_bytes);
@@ -44,6 +45,11 @@ rpc::GrpcServerOptions RpcOptions(const config::Config& config) {
   options.gate.max_message_bytes = config.limits.message_bytes;
   options.gate.slow_log = config.slow_log;
   options.transport_memory_bytes = share;
+  options.gate.stall_timeout = config.stall_timeout;
+  options.gate.keys = credentials.keys();
+  options.tls = credentials.tls();
+  options.handshake_timeout = config.handshake_timeout;
+  options.idle_timeout = config.idle_timeout;
   options.reflection = config.grpc_address.loopback();
   return options;
 }
@@ -69,6 +75,32 @@ void LogEvent(const engine::Event& event, telemetry::Log* log) {
   }
 }
 
+std::string Encryption(const security::Credentials& credentials) {
+  if (credentials.tls() == nullptr) return "off";
+  return credentials.tls()->paths().client_ca.empty() ? "on" : "mutual";
+}
+
+std::string KeyCount(const security::Credentials& credentials) {
+  if (credentials.keys() == nullptr) return "off";
+  return std::to_string(credentials.keys()->size());
+}
+
+void LogReload(const std::string& what, const absl::Status& status,
+               const security::Credentials& credentials, telemetry::Log* log) {
+  if (!status.ok()) {
+    log->Error(fmt::format("{} were not reloaded, the old ones stay: {}", what,
+                           std::string(status.message())));
+    return;
+  }
+  const std::string expires =
+      credentials.tls() == nullptr
+          ? ""
+          : absl::FormatTime(absl::RFC3339_sec, credentials.tls()->material()->expires,
+                             absl::UTCTimeZone());
+  log->Info(what + " were reloaded",
+            {{"keys", KeyCount(credentials)}, {"certificate_expires", expires}});
+}
+
 engine::IndexingOptions IndexingOptionsOf(const config::IndexWork& config) {
   engine::IndexingOptions options;
   options.threads = static_cast<int>(config.threads);
@@ -91,10 +123,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     std::function<void(absl::Status)> on_failure) {
   const size_t descriptors = net::RaiseDescriptorLimit();
   KITH_ASSIGN_OR_RETURN(const std::string model_dir, ModelDir(config));
+  KITH_ASSIGN_OR_RETURN(auto credentials, security::Credentials::Load(config.credentials));
   KITH_ASSIGN_OR_RETURN(net::Listener listener, net::Listener::Open(config.grpc_address));
 
   std::unique_ptr<Server> server(new Server(log, std::move(on_failure)));
-  KITH_ASSIGN_OR_RETURN(server->grpc_, rpc::GrpcServer::Start(RpcOptions(config), log));
+  server->credentials_ = std::move(credentials);
+  KITH_ASSIGN_OR_RETURN(server->grpc_,
+                        rpc::GrpcServer::Start(RpcOptions(config, *server->credentials_), log));
   const net::AcceptorOptions accept = AcceptOptions(config, descriptors);
   server->acceptor_ = std::make_unique<net::Acceptor>(
       std::move(listener), accept,
@@ -103,7 +138,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
                           {"version", KITH_VERSION},
                           {"data_dir", config.data_dir},
                           {"model_dir", model_dir},
+                          {"tls", Encryption(*server->credentials_)},
+                          {"keys", KeyCount(*server->credentials_)},
                           {"max_connections", accept.max_connections}});
+
+  server->credentials_->Watch([log, credentials = server->credentials_.get()](
+                                  const std::string& what, const absl::Status& status) {
+    LogReload(what, status, *credentials, log);
+  });
 
   engine::DatabaseOptions options;
   options.data_dir = config.data_dir;

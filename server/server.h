@@ -25,6 +25,7 @@
 #include "server/engine/database.h"
 #include "server/net/acceptor.h"
 #include "server/rpc/grpc_server.h"
+#include "server/security/credentials.h"
 #include "server/telemetry/log.h"
 
 namespace kith::server {
@@ -32,8 +33,8 @@ namespace kith::server {
 class Server {
  public:
   // `log` must outlive the server. Errors: the address cannot be listened on, there is no model to
-  // load. Should the database fail to open later, `on_failure` is called once with the reason, from
-  // another thread.
+  // load, keys or certificates cannot be used. Should the database fail to open later, `on_failure`
+  // is called once with the reason, from another thread.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const config::Config& config, telemetry::Log* log,
       std::function<void(absl::Status)> on_failure);
@@ -44,6 +45,9 @@ class Server {
 
   // Waits until the database is open (OK) or has failed to (why). Collections may still be loading.
   absl::Status WaitUntilOpen();
+
+  // Reads keys and certificates again, soon; what they are is in the log.
+  void Reload() { credentials_->Reload(); }
 
   // Readiness off, newcomers refused, streams told, calls under way ended, storage closed: in
   // order, by `deadline`. False if something had to be cut off. A second call does nothing.
@@ -57,6 +61,8 @@ class Server {
   telemetry::Log* const log_;
   const std::function<void(absl::Status)> on_failure_;
 
+  // Outlives gRPC, which asks for keys and certificates.
+  std::unique_ptr<security::Credentials> credentials_;
   // The database outlives the calls that use it, gRPC the acceptor that hands to it.
   std::unique_ptr<engine::Database> database_;  // the opening thread's until opened_ is set
   std::unique_ptr<rpc::GrpcServer> grpc_;

@@ -18,6 +18,7 @@ sigset_t Taken() {
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
   sigaddset(&set, kLeave);
   return set;
 }
@@ -31,8 +32,8 @@ void Signals::Block() {
   signal(SIGPIPE, SIG_IGN);
 }
 
-Signals::Signals(std::function<void()> on_stop)
-    : on_stop_(std::move(on_stop)), thread_([this] { Run(); }) {}
+Signals::Signals(std::function<void()> on_stop, std::function<void()> on_reload)
+    : on_stop_(std::move(on_stop)), on_reload_(std::move(on_reload)), thread_([this] { Run(); }) {}
 
 Signals::~Signals() {
   pthread_kill(thread_.native_handle(), kLeave);
@@ -46,6 +47,10 @@ void Signals::Run() {
     int signal = 0;
     if (sigwait(&set, &signal) != 0) continue;
     if (signal == kLeave) return;
+    if (signal == SIGHUP) {
+      on_reload_();
+      continue;
+    }
     if (asked) {
       std::fputs("kithd: a second signal: stopping at once\n", stderr);
       _exit(1);

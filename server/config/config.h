@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "server/engine/limits.h"
 #include "server/net/endpoint.h"
+#include "server/security/credentials.h"
 
 namespace kith::config {
 
@@ -39,7 +40,11 @@ struct IndexWork {
 struct Config {
   std::string data_dir = "kith-data";
   net::Endpoint grpc_address{"127.0.0.1", 7600};
+  security::CredentialFiles credentials;
   bool insecure = false;
+  absl::Duration handshake_timeout = absl::Seconds(10);
+  absl::Duration idle_timeout = absl::Minutes(5);
+  absl::Duration stall_timeout = absl::Minutes(1);
 
   std::string model_dir;  // empty: the bundled model
   bool no_encoder = false;

@@ -32,7 +32,8 @@ constexpr char kAbout[] =
 constexpr char kFooter[] =
     "Exit codes: 0 stopped in order, 1 a failure while running, 2 wrong options, 3 the data folder "
     "cannot be used.\n"
-    "Signals: SIGTERM or SIGINT stops in order; a second one stops at once.";
+    "Signals: SIGTERM or SIGINT stops in order; a second one stops at once. SIGHUP reads keys and\n"
+    "certificates again.";
 
 // What is printed instead of serving.
 struct Switches {

@@ -190,8 +190,9 @@ std::string PrintMemoryBudget(const Config& config) {
 
 std::vector<Option> MakeOptions() {
   constexpr size_t kMi = 1 << 20;
-  const std::string where = "Data and network", model = "Encoder", room = "Resources",
-                    index = "Index", limits = "Limits of one request", logs = "Logs and stopping";
+  const std::string where = "Data and network", access = "Keys and TLS", model = "Encoder",
+                    room = "Resources", index = "Index", limits = "Limits of one request",
+                    logs = "Logs and stopping";
   std::vector<Option> options;
   const auto add = [&](Option option) { options.push_back(std::move(option)); };
 
@@ -199,9 +200,6 @@ std::vector<Option> MakeOptions() {
       "data-dir", "DIR", where, [](Config& c) -> std::string& { return c.data_dir; },
       "Folder of the data; made if it is not there"));
   add(GrpcAddress(where, "Where to listen; port 0 picks a free one and logs it"));
-  add(Switch(
-      "insecure", where, [](Config& c) -> bool& { return c.insecure; },
-      "Allow an address that other machines reach, without encryption or passwords"));
   add(Number(
       "max-connections", where, [](Config& c) -> size_t& { return c.max_connections; }, 0,
       1'000'000,
@@ -211,6 +209,34 @@ std::vector<Option> MakeOptions() {
       "max-connections-per-address", where,
       [](Config& c) -> size_t& { return c.max_connections_per_address; }, 0, 1'000'000,
       "The same, from one client address; 0: no bound of its own"));
+  add(Time(
+      "handshake-timeout", where, [](Config& c) -> absl::Duration& { return c.handshake_timeout; },
+      "A connection on which no client has spoken TLS and HTTP/2 by then is closed"));
+  add(Time(
+      "idle-timeout", where, [](Config& c) -> absl::Duration& { return c.idle_timeout; },
+      "A connection without calls is closed after this; clients make another by themselves"));
+  add(Time(
+      "stall-timeout", where, [](Config& c) -> absl::Duration& { return c.stall_timeout; },
+      "A call whose answer the client has not taken by then is cancelled"));
+
+  add(Text(
+      "keys-file", "FILE", access, [](Config& c) -> std::string& { return c.credentials.keys; },
+      "Keys that calls must bring, as `kith keys create` prints them; empty: none are needed"));
+  add(Text(
+      "tls-cert", "FILE", access,
+      [](Config& c) -> std::string& { return c.credentials.tls.certificate; },
+      "Certificate of the server, PEM, with what is between it and its root; empty: no TLS"));
+  add(Text(
+      "tls-key", "FILE", access,
+      [](Config& c) -> std::string& { return c.credentials.tls.private_key; },
+      "Private key of that certificate, PEM, without a password"));
+  add(Text(
+      "tls-client-ca", "FILE", access,
+      [](Config& c) -> std::string& { return c.credentials.tls.client_ca; },
+      "Authorities, PEM: clients must show a certificate of theirs; empty: clients need none"));
+  add(Switch(
+      "insecure", access, [](Config& c) -> bool& { return c.insecure; },
+      "Allow an address that other machines reach, without TLS or without keys"));
 
   add(Text(
       "model-dir", "DIR", model, [](Config& c) -> std::string& { return c.model_dir; },

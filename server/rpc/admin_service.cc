@@ -12,6 +12,7 @@
 #include "server/rpc/translate_common.h"
 #include "server/rpc/translate_index.h"
 #include "server/rpc/unary.h"
+#include "server/rpc/visible.h"
 
 namespace kith::rpc {
 namespace {
@@ -77,6 +78,7 @@ grpc::ServerUnaryReactor* AdminService::GetServerInfo(Context* context, const By
       gate_, "AdminService/GetServerInfo", context, request, response,
       [start_time = start_time_](const auto& call) -> absl::Status {
         engine::ServerInfo info = call->database().Info();
+        CountVisible(call->database(), call->caller(), &info);
         v1::GetServerInfoResponse* out = call->response();
         out->set_version(KITH_VERSION);
         out->set_data_folder_id(std::move(info.data_folder_id));
@@ -101,8 +103,9 @@ grpc::ServerUnaryReactor* AdminService::GetOperation(Context* context, const Byt
   return Unary<v1::GetOperationRequest, v1::GetOperationResponse>::Run(
       gate_, "AdminService/GetOperation", context, request, response,
       [](const auto& call) -> absl::Status {
-        KITH_ASSIGN_OR_RETURN(const auto operation,
-                              call->database().operations().Get(call->request().id()));
+        KITH_ASSIGN_OR_RETURN(
+            const auto operation,
+            VisibleOperation(call->database(), call->caller(), call->request().id()));
         WriteOperation(operation, call->response()->mutable_operation());
         call->Finish(absl::OkStatus());
         return absl::OkStatus();
@@ -119,7 +122,7 @@ grpc::ServerUnaryReactor* AdminService::ListOperations(Context* context, const B
         KITH_ASSIGN_OR_RETURN(const std::string after, ReadPageToken(PageKind::kOperations, "",
                                                                      call->request().page_token()));
         // One more than asked says whether there is a next page.
-        auto found = call->database().operations().List(after, size + 1);
+        auto found = VisibleOperations(call->database(), call->caller(), after, size + 1);
         if (found.size() > size) {
           found.resize(size);
           call->response()->set_next_page_token(
@@ -140,8 +143,9 @@ grpc::ServerUnaryReactor* AdminService::CancelOperation(Context* context, const 
       [](const auto& call) -> absl::Status {
         // The change is written to the disk.
         return OnExecutor(call, [](auto& call) -> absl::Status {
-          KITH_ASSIGN_OR_RETURN(const auto operation,
-                                call.database().operations().Cancel(call.request().id()));
+          const std::string& id = call.request().id();
+          KITH_RETURN_IF_ERROR(VisibleOperation(call.database(), call.caller(), id).status());
+          KITH_ASSIGN_OR_RETURN(const auto operation, call.database().operations().Cancel(id));
           WriteOperation(operation, call.response()->mutable_operation());
           return absl::OkStatus();
         });
@@ -155,9 +159,11 @@ grpc::ServerUnaryReactor* AdminService::WaitOperation(Context* context, const By
       [](const auto& call) -> absl::Status {
         KITH_ASSIGN_OR_RETURN(const auto until,
                               WaitUntil(call->request(), call->call()->deadline()));
+        const std::string& id = call->request().id();
+        KITH_RETURN_IF_ERROR(VisibleOperation(call->database(), call->caller(), id).status());
         call->MayTakeLong();
         call->database().operations().Wait(
-            call->request().id(), until, [call](absl::StatusOr<engine::Operation> operation) {
+            id, until, [call](absl::StatusOr<engine::Operation> operation) {
               if (operation.ok()) {
                 WriteOperation(*operation, call->response()->mutable_operation());
               }

@@ -29,21 +29,36 @@ class CallInfo {
   // `method`: "SearchService/Search"; lives for ever. `context` must outlive this.
   CallInfo(const char* method, grpc::CallbackServerContext* context);
 
+  // Finds out by its key who calls, and whether it may call the method at all. UNAUTHENTICATED /
+  // KEY_INVALID, PERMISSION_DENIED / SCOPE_DENIED.
+  absl::Status Admit(const security::Guard& guard);
+  // Whether the caller may touch the collections that the request names. REQUIRES: admitted.
+  absl::Status CheckRequest(const google::protobuf::Message& request) const {
+    return security::Guard::CheckRequest(*caller_, rule_, request);
+  }
+  // REQUIRES: admitted.
+  const security::Principal& caller() const { return *caller_; }
+
   // The client's x-request-id if it is sane, else one made here.
   std::string request_id() const;
+
+  grpc::CallbackServerContext* context() const { return context_; }
 
   // For calls that last as long as their caller likes: they are never slow.
   void MayTakeLong() { may_take_long_ = true; }
 
-  // Writes the access line (at level debug), or the slow line (warning), or what broke (error).
+  // Writes the access line (at level debug), or the slow line (warning), or who was not let in
+  // (warning, at most one a second), or what broke (error).
   // `status` is what the engine said, before it is made public. Returns what gRPC shall tell the
   // client.
-  grpc::Status Finish(const absl::Status& status, const Gate& gate, size_t request_bytes,
+  grpc::Status Finish(const absl::Status& status, Gate& gate, size_t request_bytes,
                       size_t response_bytes);
 
  private:
   const char* const method_;
+  const security::MethodRule* const rule_;
   grpc::CallbackServerContext* const context_;
+  security::PrincipalRef caller_;  // once admitted
   const std::chrono::steady_clock::time_point start_;
   bool may_take_long_ = false;
   std::string given_id_;   // by the client; or empty

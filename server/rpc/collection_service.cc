@@ -8,6 +8,7 @@
 #include "server/rpc/translate_collections.h"
 #include "server/rpc/translate_index.h"
 #include "server/rpc/unary.h"
+#include "server/rpc/visible.h"
 
 namespace kith::rpc {
 
@@ -50,7 +51,7 @@ grpc::ServerUnaryReactor* CollectionService::ListCollections(Context* context, c
         KITH_ASSIGN_OR_RETURN(const std::string after, ReadPageToken(PageKind::kCollections, "",
                                                                      call->request().page_token()));
         // One more than asked says whether there is a next page.
-        auto found = call->database().ListCollections(after, size + 1);
+        auto found = VisibleCollections(call->database(), call->caller(), after, size + 1);
         if (found.size() > size) {
           found.resize(size);
           call->response()->set_next_page_token(

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kith/base/error.h"
+#include "server/telemetry/log.h"
 
 namespace kith::rpc {
 namespace {
@@ -19,6 +20,15 @@ absl::Status Draining() {
 }
 
 }  // namespace
+
+Gate::Gate(GateOptions options, telemetry::Log* log)
+    : options_(options),
+      log_(log),
+      guard_(options.keys),
+      stalls_(options.stall_timeout, [this](size_t calls) {
+        log_->Warning("clients do not take their answers: their calls were cancelled",
+                      {{"calls", calls}});
+      }) {}
 
 absl::StatusOr<engine::Database*> Gate::Enter(size_t request_bytes) {
   const size_t calls = calls_.fetch_add(1);

@@ -18,6 +18,9 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "kith/base/call.h"
+#include "server/rpc/log_throttle.h"
+#include "server/rpc/stall_watch.h"
+#include "server/security/guard.h"
 
 namespace kith::engine {
 class Database;
@@ -33,6 +36,8 @@ struct GateOptions {
   uint64_t max_request_bytes = 256 << 20;             // of the calls under way together
   size_t max_message_bytes = 16 << 20;                // of one answer
   absl::Duration slow_log = absl::Milliseconds(200);  // zero: no slow log
+  absl::Duration stall_timeout = absl::Minutes(1);    // of answers that the client does not take
+  const security::KeyRing* keys = nullptr;            // outlives the gate; null: nobody needs a key
 };
 
 // A call that stays open until somebody ends it.
@@ -46,7 +51,7 @@ class LongCall {
 class Gate {
  public:
   // `log` must outlive the gate.
-  Gate(GateOptions options, telemetry::Log* log) : options_(options), log_(log) {}
+  Gate(GateOptions options, telemetry::Log* log);
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
 
@@ -77,11 +82,18 @@ class Gate {
   size_t calls() const { return calls_.load(std::memory_order_relaxed); }
   const GateOptions& options() const { return options_; }
   telemetry::Log& log() const { return *log_; }
+  // Who may do what: asked before Enter.
+  const security::Guard& guard() const { return guard_; }
+  // For the lines about calls that were refused for want of a key.
+  LogThrottle& refusals() { return refusals_; }
+  // For answers on their way.
+  StallWatch& stalls() { return stalls_; }
 
  private:
   // Constant after construction.
   const GateOptions options_;
   telemetry::Log* const log_;
+  const security::Guard guard_;
 
   // Release on Open, acquire on Enter: publishes the opened database.
   std::atomic<engine::Database*> database_{nullptr};
@@ -91,6 +103,9 @@ class Gate {
   std::atomic<size_t> calls_{0};
   // Relaxed: a bound, not a lock.
   std::atomic<uint64_t> bytes_{0};
+
+  LogThrottle refusals_;
+  StallWatch stalls_;
 
   absl::Mutex mu_;
   std::unordered_map<LongCall*, std::weak_ptr<LongCall>> long_calls_ ABSL_GUARDED_BY(mu_);

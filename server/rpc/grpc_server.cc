@@ -21,6 +21,7 @@
 #include "server/rpc/encoder_service.h"
 #include "server/rpc/library_logs.h"
 #include "server/rpc/search_service.h"
+#include "server/rpc/tls_credentials.h"
 #include "server/rpc/transport.h"
 
 namespace kith::rpc {
@@ -81,7 +82,9 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOp
   auto impl = std::make_unique<Impl>(options, log);
   grpc::ServerBuilder builder;
   ConfigureTransport({.max_message_bytes = options.gate.max_message_bytes,
-                      .memory_bytes = options.transport_memory_bytes},
+                      .memory_bytes = options.transport_memory_bytes,
+                      .handshake_timeout = options.handshake_timeout,
+                      .idle_timeout = options.idle_timeout},
                      &builder);
   builder.SetOption(std::make_unique<Reflection>(options.reflection));
   for (grpc::Service* service : std::initializer_list<grpc::Service*>{
@@ -90,7 +93,8 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOp
   }
   using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
   impl->acceptor = builder.experimental().AddExternalConnectionAcceptor(
-      Type::FROM_FD, grpc::InsecureServerCredentials());
+      Type::FROM_FD,
+      options.tls == nullptr ? grpc::InsecureServerCredentials() : ServerTls(options.tls));
   impl->server = builder.BuildAndStart();
   if (impl->server == nullptr) {
     return Error(absl::StatusCode::kInternal, reason::kInternal, "gRPC's server does not start");

@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "kith/base/call.h"
 #include "server/rpc/gate.h"
+#include "server/security/tls_files.h"
 
 namespace kith::rpc {
 
@@ -27,6 +28,9 @@ struct GrpcServerOptions {
   GateOptions gate;
   uint64_t transport_memory_bytes = 256 << 20;  // for gRPC's own buffers
   bool reflection = false;
+  const security::TlsFiles* tls = nullptr;  // outlives the server; null: no TLS
+  absl::Duration handshake_timeout = absl::Seconds(10);
+  absl::Duration idle_timeout = absl::Minutes(5);
 };
 
 // What health is told about separately.

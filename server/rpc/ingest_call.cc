@@ -84,6 +84,7 @@ IngestCall::IngestCall(Gate* gate, grpc::CallbackServerContext* context)
 }
 
 absl::Status IngestCall::Begin() {
+  KITH_RETURN_IF_ERROR(info_.Admit(gate_->guard()));
   KITH_ASSIGN_OR_RETURN(database_, gate_->Enter(0));
   entered_ = true;
   if (gate_->Register(shared_from_this())) return absl::OkStatus();
@@ -128,9 +129,11 @@ void IngestCall::Drive() {
         StartRead(&incoming_);
         break;
       case Step::kWrite:
+        wait_.Begin(&gate_->stalls(), info_.context());
         StartWrite(next);
         break;
       case Step::kFinish:
+        wait_.Begin(&gate_->stalls(), info_.context());
         Finish(std::move(status));
         return;  // driving_ stays set: nothing is driven any more
     }
@@ -179,6 +182,7 @@ absl::Status IngestCall::OnMessage() {
   switch (request.message_case()) {
     case v1::IngestDocumentsRequest::kStart:
       if (session_ != nullptr) return OutOfOrder("start: the stream has been started already");
+      KITH_RETURN_IF_ERROR(info_.CheckRequest(request));
       return OnStart(request.mutable_start());
     case v1::IngestDocumentsRequest::kBatch:
       if (session_ == nullptr) return OutOfOrder("batch: the first message must be start");
@@ -264,6 +268,7 @@ void IngestCall::Queue(const v1::IngestDocumentsResponse& message) {
 }
 
 void IngestCall::OnWriteDone(bool ok) {
+  wait_.End();  // before another write can begin
   {
     absl::MutexLock lock(&mu_);
     writing_ = false;
@@ -292,6 +297,7 @@ void IngestCall::End(absl::Status status) {
 }
 
 void IngestCall::OnDone() {
+  wait_.End();
   if (entered_) {
     gate_->Unregister(this);
     gate_->Leave(0);

@@ -87,6 +87,7 @@ class IngestCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
 
   CallInfo info_;
   const std::shared_ptr<Call> call_;  // own synchronisation
+  StallWatch::Wait wait_;             // the driver's, and of the reaction to what it started
 
   // Only the reading reaction's: gRPC runs one OnReadDone at a time. (The session's pace is read
   // from its callbacks too; it is made before the first of them and lives as long as this.)

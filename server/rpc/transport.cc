@@ -5,10 +5,6 @@
 namespace kith::rpc {
 namespace {
 
-// A client must have spoken HTTP/2 by then, or its connection is closed.
-constexpr int kHandshakeMs = 10'000;
-// Connections without calls are closed after this; clients reconnect by themselves.
-constexpr int kIdleMs = 300'000;
 // A peer that vanished without a word is noticed: asked after a minute, given up 20 s later.
 constexpr int kKeepaliveMs = 60'000, kKeepaliveTimeoutMs = 20'000;
 // How often a client may ask whether the server is there.
@@ -17,14 +13,19 @@ constexpr int kStreamsPerConnection = 1000;
 // A request's headers, all together.
 constexpr int kMetadataBytes = 16 << 10;
 
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(absl::ToInt64Milliseconds(duration));
+}
+
 }  // namespace
 
 void ConfigureTransport(const TransportOptions& options, grpc::ServerBuilder* builder) {
   const auto bytes = static_cast<int>(options.max_message_bytes);
   builder->SetMaxReceiveMessageSize(bytes);
   builder->SetMaxSendMessageSize(-1);  // answers are bounded by message.h, with a sentence
-  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleMs);
+  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                              Milliseconds(options.handshake_timeout));
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, Milliseconds(options.idle_timeout));
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/time/time.h"
 #include "grpcpp/server_builder.h"
 
 namespace kith::rpc {
@@ -14,6 +15,10 @@ namespace kith::rpc {
 struct TransportOptions {
   size_t max_message_bytes = 16 << 20;
   uint64_t memory_bytes = 256 << 20;  // for gRPC's own buffers
+  // A client must have spoken TLS and HTTP/2 by then, or its connection is closed.
+  absl::Duration handshake_timeout = absl::Seconds(10);
+  // Connections without calls are closed after this; clients reconnect by themselves.
+  absl::Duration idle_timeout = absl::Minutes(5);
 };
 
 void ConfigureTransport(const TransportOptions& options, grpc::ServerBuilder* builder);

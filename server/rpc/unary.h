@@ -50,8 +50,9 @@ class UnaryBase : public grpc::ServerUnaryReactor, public std::enable_shared_fro
   void OnDone() final;
 
  protected:
-  // Passes the gate and parses.
-  absl::Status Begin(grpc::ByteBuffer* buffer, google::protobuf::MessageLite* request);
+  // Learns who calls, passes the gate, parses, and looks whether the caller may touch what the
+  // request names.
+  absl::Status Begin(grpc::ByteBuffer* buffer, google::protobuf::Message* request);
   void FinishWith(absl::Status status, const google::protobuf::MessageLite& response);
 
   Gate* const gate_;
@@ -68,6 +69,7 @@ class UnaryBase : public grpc::ServerUnaryReactor, public std::enable_shared_fro
   grpc::ByteBuffer* const response_buffer_;
   size_t request_bytes_ = 0;
   bool entered_ = false;
+  StallWatch::Wait wait_;
 };
 
 template <typename Request, typename Response>
@@ -92,6 +94,8 @@ class Unary final : public UnaryBase {
   using UnaryBase::UnaryBase;
 
   engine::Database& database() { return *database_; }
+  // For methods whose answers leave out what the caller may not see.
+  const security::Principal& caller() const { return info_.caller(); }
   // Mutable: handlers move large strings out.
   Request& request() { return request_; }
   Response* response() { return response_; }

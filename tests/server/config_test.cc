@@ -80,6 +80,13 @@ TEST(ConfigTest, EveryOptionSurvivesAPrintedConfiguration) {
       {"insecure", "true"},
       {"max-connections", "12"},
       {"max-connections-per-address", "4"},
+      {"handshake-timeout", "3s"},
+      {"idle-timeout", "2m"},
+      {"stall-timeout", "1500ms"},
+      {"keys-file", "keys.jsonl"},
+      {"tls-cert", "server.pem"},
+      {"tls-key", "server.key"},
+      {"tls-client-ca", "clients.pem"},
       {"model-dir", "models/other"},
       {"no-encoder", "false"},
       {"models-dir", "models"},
@@ -165,6 +172,14 @@ TEST(ConfigTest, BeyondLoopbackNeedsInsecure) {
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(ErrorOf(refused.status()), HasSubstr("--insecure"));
   EXPECT_TRUE(Parse({"--grpc-address", "0.0.0.0:7600", "--insecure"}).ok());
+  EXPECT_TRUE(
+      Parse({"--grpc-address=0.0.0.0:7600", "--keys-file=k", "--tls-cert=c", "--tls-key=k"}).ok());
+  EXPECT_FALSE(Parse({"--grpc-address=0.0.0.0:7600", "--keys-file=k"}).ok());
+  EXPECT_FALSE(Parse({"--grpc-address=0.0.0.0:7600", "--tls-cert=c", "--tls-key=k"}).ok());
+  EXPECT_FALSE(Parse({"--tls-cert=c"}).ok());
+  EXPECT_FALSE(Parse({"--tls-key=k"}).ok());
+  EXPECT_FALSE(Parse({"--tls-client-ca=a"}).ok());
+  EXPECT_FALSE(Parse({"--idle-timeout=1ms"}).ok());
   EXPECT_FALSE(Parse({"--grpc-address", "[::]:0", "--insecure=false"}).ok());
   EXPECT_TRUE(Parse({"--grpc-address", "[::1]:0"}).ok());
 }
