@@ -24,6 +24,7 @@ void AddBenchCommand(CLI::App& app, Context& context);
 void AddOperationsCommands(CLI::App& app, Context& context);  // list, get, wait, cancel
 void AddModelsCommands(CLI::App& app, Context& context);      // list, load, unload
 void AddServerCommands(CLI::App& app, Context& context);      // info, health
+void AddKeysCommands(CLI::App& app, Context& context);        // create
 
 }  // namespace kith::cli
 

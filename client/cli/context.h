@@ -23,11 +23,13 @@ namespace kith::cli {
 struct Context {
   Context();
 
-  // The client of --server and --timeout. The server is reached by the first call.
+  // The client of --server, --timeout and the credentials. The server is reached by the first call.
   absl::StatusOr<std::unique_ptr<client::Client>> Connect() const;
 
   std::string server;          // $KITH_SERVER, or 127.0.0.1:7600
   double timeout_seconds = 0;  // 0: the library's, by kind of call
+  client::Credentials credentials;
+  std::string api_key_file;  // holds the key that calls bring; empty: $KITH_KEY
   bool json = false;
   Output out{stdout};
   std::function<absl::Status()> run;
@@ -42,7 +44,7 @@ CLI::App* AddCommand(CLI::App& parent, Context& context, const std::string& name
 // A group of commands, one of which must be named.
 CLI::App* AddGroup(CLI::App& parent, const std::string& name, const std::string& description);
 
-// --server, --timeout, --json.
+// --server, --timeout, --json, and those of keys and TLS.
 void AddSharedOptions(CLI::App& app, Context& context);
 
 }  // namespace kith::cli

@@ -19,6 +19,9 @@ std::string Hint(const absl::Status& status, const ErrorDetails& details) {
     return "`kith collections list` shows those that exist.";
   if (details.reason == reason::kEncoderNotFound || details.reason == reason::kModelNotFound)
     return "`kith models` shows those that are loaded.";
+  if (absl::IsUnauthenticated(status)) {
+    return "Give a key by --key-file FILE or $KITH_KEY; `kith keys create` makes one.";
+  }
   if (absl::IsDeadlineExceeded(status)) return "Allow more time by --timeout SECONDS.";
   if (details.retry_after > absl::ZeroDuration()) {
     return fmt::format("The server advises to try again in {:.1f} s.",

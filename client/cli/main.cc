@@ -68,6 +68,7 @@ int Run(int argc, char** argv) {
   AddOperationsCommands(app, context);
   AddModelsCommands(app, context);
   AddServerCommands(app, context);
+  AddKeysCommands(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "client/cpp/channel_credentials.h"
 #include "client/cpp/ingest_connection.h"
 #include "client/cpp/random.h"
 #include "client/cpp/retry.h"
@@ -49,8 +50,9 @@ absl::Status CheckAddress(std::string_view address) {
   return absl::OkStatus();
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
-                                           const ClientOptions& options) {
+std::shared_ptr<grpc::Channel> MakeChannel(
+    const std::string& address, const ClientOptions& options,
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxSendMessageSize(static_cast<int>(options.max_request_bytes));
   arguments.SetMaxReceiveMessageSize(static_cast<int>(options.max_response_bytes));
@@ -65,16 +67,17 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
   // 300 s.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 310'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
 }  // namespace
 
 struct Client::Impl {
-  Impl(std::string address_in, ClientOptions options_in)
+  Impl(std::string address_in, ClientOptions options_in,
+       const std::shared_ptr<grpc::ChannelCredentials>& credentials)
       : address(std::move(address_in)),
         options(std::move(options_in)),
-        channel(MakeChannel(address, options)) {}
+        channel(MakeChannel(address, options, credentials)) {}
 
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Invoke(const char* name, const Kind& kind, Stub& stub,
@@ -94,6 +97,7 @@ struct Client::Impl {
     const absl::Status status =
         CallWithRetries(options, kind.repeatable, timeout, [&](absl::Duration left) {
           grpc::ClientContext context;
+          SendKey(options.credentials, &context);
           context.set_deadline(absl::ToChronoTime(absl::Now() + left));
           const grpc::Status wire = (stub.*method)(&context, request, &response);
           return FromWire(wire.error_code(), wire.error_message(), wire.error_details());
@@ -118,8 +122,10 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(std::string_view address
   KITH_RETURN_IF_ERROR(CheckAddress(address));
   if (!options.sleep) options.sleep = [](absl::Duration pause) { absl::SleepFor(pause); };
   if (!options.random) options.random = RandomFraction;
+  KITH_ASSIGN_OR_RETURN(const auto credentials,
+                        MakeChannelCredentials(options.credentials, address));
   return std::unique_ptr<Client>(
-      new Client(std::make_unique<Impl>(std::string(address), std::move(options))));
+      new Client(std::make_unique<Impl>(std::string(address), std::move(options), credentials)));
 }
 
 Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -223,7 +229,8 @@ absl::StatusOr<std::unique_ptr<IngestStream>> Client::Ingest(IngestOptions optio
   if (options.stream_id.empty()) options.stream_id = RandomId();
   std::unique_ptr<IngestStream> stream(
       new IngestStream(std::move(options), impl_->options, impl_->address, [impl = impl_.get()] {
-        return std::make_unique<IngestStream::Connection>(impl->documents);
+        return std::make_unique<IngestStream::Connection>(impl->documents,
+                                                          impl->options.credentials);
       }));
   KITH_RETURN_IF_ERROR(stream->Open());
   return stream;

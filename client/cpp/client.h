@@ -41,7 +41,8 @@ namespace kith::client {
 class Client {
  public:
   // `address` is HOST:PORT ([HOST]:PORT for IPv6). Nothing is sent yet: the first call connects,
-  // and later calls reconnect. INVALID_ARGUMENT for an address that cannot be one.
+  // and later calls reconnect. INVALID_ARGUMENT for an address that cannot be one, and for
+  // credentials that cannot be read or would cross a network in clear.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(std::string_view address,
                                                          ClientOptions options = {});
   ~Client();

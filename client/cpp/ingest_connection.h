@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "client/cpp/channel_credentials.h"
 #include "client/cpp/ingest_stream.h"
 #include "grpcpp/grpcpp.h"
 #include "kith/v1/document_service.grpc.pb.h"
@@ -13,13 +14,21 @@
 namespace kith::client {
 
 struct IngestStream::Connection {
-  explicit Connection(v1::DocumentService::Stub& stub) : stream(stub.IngestDocuments(&context)) {}
+  Connection(v1::DocumentService::Stub& stub, const Credentials& credentials)
+      : stream(Begin(stub, credentials)) {}
 
   // No deadline: a stream lives for as long as its caller has documents.
   grpc::ClientContext context;
   const std::unique_ptr<
       grpc::ClientReaderWriter<v1::IngestDocumentsRequest, v1::IngestDocumentsResponse>>
       stream;
+
+ private:
+  auto Begin(v1::DocumentService::Stub& stub, const Credentials& credentials) -> std::unique_ptr<
+      grpc::ClientReaderWriter<v1::IngestDocumentsRequest, v1::IngestDocumentsResponse>> {
+    SendKey(credentials, &context);
+    return stub.IngestDocuments(&context);
+  }
 };
 
 }  // namespace kith::client

@@ -1,11 +1,12 @@
-// What a Client can be told: deadlines, retries, message limits. The defaults suit an application
-// beside its server; a test replaces `sleep` and `random`.
+// What a Client can be told: credentials, deadlines, retries, message limits. The defaults suit an
+// application beside its server; a test replaces `sleep` and `random`.
 
 #ifndef KITH_CLIENT_CPP_OPTIONS_H_
 #define KITH_CLIENT_CPP_OPTIONS_H_
 
 #include <cstddef>
 #include <functional>
+#include <string>
 
 #include "absl/time/time.h"
 
@@ -31,7 +32,26 @@ struct RetryOptions {
   absl::Duration max_pause = absl::Seconds(5);
 };
 
+// How to get in where the server asks for it.
+struct Credentials {
+  // Sent with every call; empty: none. Without TLS it is sent to this machine alone (127.0.0.0/8,
+  // ::1, localhost), unless `key_in_clear`.
+  std::string key;
+  bool key_in_clear = false;
+
+  // TLS; a file below implies it.
+  bool tls = false;
+  std::string ca_file;    // PEM: authorities of the server's certificate; empty: the system's
+  std::string cert_file;  // PEM: this client's certificate and its key, for a server that asks
+  std::string key_file;
+
+  bool uses_tls() const {
+    return tls || !ca_file.empty() || !cert_file.empty() || !key_file.empty();
+  }
+};
+
 struct ClientOptions {
+  Credentials credentials;
   Deadlines deadlines;
   RetryOptions retry;
   // Larger requests are refused here (RESOURCE_EXHAUSTED, MESSAGE_TOO_LARGE): the server would

@@ -11,7 +11,7 @@ from kith.errors import (
     FieldViolation, Internal, InvalidArgument, NotFound, OutOfRange, PermissionDenied,
     ResourceExhausted, Unauthenticated, Unavailable, Unimplemented, Unknown,
 )  # fmt: skip
-from kith.options import Deadlines, RetryOptions
+from kith.options import Deadlines, RetryOptions, Tls
 from kith.types import (
     Collection, CollectionStats, CommitToken, DeleteResponse, Diversify, Document, DocumentDelete,
     DocumentId, DocumentInput, Embedding, EncodeResponse, Estimate, Facet, FacetValue, Facets,
@@ -39,7 +39,7 @@ __all__ = [
     "RerankResponse", "RerankResult", "RerankScore", "ResourceExhausted", "RetryOptions", "Rrf",
     "ScoreNormalisation", "ScoredPassage", "SearchExplanation", "SearchHit", "SearchQuery",
     "SearchResponse", "SearchStage", "SearchUsage", "SegmentState", "Select", "ServerInfo",
-    "SplitterKind", "SplitterOptions", "Strategy", "TextIndexOptions", "TextRole", "Token",
+    "SplitterKind", "SplitterOptions", "Strategy", "TextIndexOptions", "TextRole", "Tls", "Token",
     "TokenUsage", "Truncation", "Unauthenticated", "Unavailable", "Unimplemented", "Unknown",
     "UpdateMetadataResponse", "UpsertResponse", "UpsertResult", "VectorSpace", "Weighted",
     "connect",

@@ -24,7 +24,7 @@ from kith._index import Index
 from kith._ingest import Ingestion, IngestOptions
 from kith._operations import Operations
 from kith._pages import items_of_pages
-from kith.options import Deadlines, RetryOptions
+from kith.options import Deadlines, RetryOptions, Tls
 from kith.v1 import (
     admin_service_pb2, admin_service_pb2_grpc, document_service_pb2, document_service_pb2_grpc,
     encoder_service_pb2, encoder_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc,
@@ -34,12 +34,20 @@ from kith.v1 import (
 def connect(
     address: str = "127.0.0.1:7600",
     *,
+    key: Optional[str] = None,
+    tls: Optional[Tls] = None,
+    key_in_clear: bool = False,
     deadlines: Deadlines = Deadlines(),
     retry: RetryOptions = RetryOptions(),
 ) -> Client:
     """A client of the server at HOST:PORT. Nothing is sent yet: the first call connects, and later
-    ones reconnect."""
-    return Client(address, deadlines=deadlines, retry=retry)
+    ones reconnect.
+
+    `key` goes with every call. Without `tls` it goes to this machine alone (ValueError), unless
+    `key_in_clear` says that everybody on the way may read it."""
+    return Client(
+        address, key=key, tls=tls, key_in_clear=key_in_clear, deadlines=deadlines, retry=retry
+    )
 
 
 class Client:
@@ -47,10 +55,13 @@ class Client:
         self,
         address: str,
         *,
+        key: Optional[str] = None,
+        tls: Optional[Tls] = None,
+        key_in_clear: bool = False,
         deadlines: Deadlines = Deadlines(),
         retry: RetryOptions = RetryOptions(),
     ) -> None:
-        self._channel = Channel(address, deadlines, retry)
+        self._channel = Channel(address, key, tls, key_in_clear, deadlines, retry)
         self._documents = document_service_pb2_grpc.DocumentServiceStub(self._channel.grpc)
         self._search = search_service_pb2_grpc.SearchServiceStub(self._channel.grpc)
         self._encoder = encoder_service_pb2_grpc.EncoderServiceStub(self._channel.grpc)

@@ -1,8 +1,21 @@
-"""What a client can be told: deadlines and retries. The defaults suit an application beside its server."""
+"""What a client can be told: TLS, deadlines and retries. The defaults suit an application beside its server."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
+from typing import Optional
+
+
+@dataclasses.dataclass(frozen=True)
+class Tls:
+    """How the connection is encrypted. Paths of PEM files, read when the client is made."""
+
+    # Authorities of the server's certificate; None: those that gRPC brings along.
+    ca: Optional[str | os.PathLike[str]] = None
+    # This client's certificate and its private key, for a server that asks for one.
+    cert: Optional[str | os.PathLike[str]] = None
+    key: Optional[str | os.PathLike[str]] = None
 
 
 @dataclasses.dataclass(frozen=True)
