@@ -10,6 +10,7 @@
 
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
+#include "storage/disk.h"
 
 namespace kith::storage {
 namespace {
@@ -52,8 +53,7 @@ absl::Status ErrnoError(int error, std::string_view verb, const std::string& pat
 
 absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path) {
   const std::string temporary = TemporaryOf(path);
-  const int fd =
-      open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int fd = Disk::Get().Create(temporary);
   if (fd < 0) return ErrnoError(errno, "create", temporary);
   return AtomicFile(path, fd);
 }
@@ -64,15 +64,17 @@ AtomicFile::AtomicFile(AtomicFile&& other) noexcept
 AtomicFile::~AtomicFile() {
   if (fd_ < 0) return;
   close(fd_);
-  unlink(TemporaryOf(path_).c_str());
+  Disk::Get().Remove(TemporaryOf(path_));
 }
 
 absl::Status AtomicFile::Append(std::string_view bytes) {
+  if (bytes.empty()) return absl::OkStatus();
+  const std::string temporary = TemporaryOf(path_);
   while (!bytes.empty()) {
-    const ssize_t written = write(fd_, bytes.data(), bytes.size());
+    const ssize_t written = Disk::Get().Write(fd_, temporary, bytes.data(), bytes.size());
     if (written < 0) {
       if (errno == EINTR) continue;
-      return ErrnoError(errno, "write", TemporaryOf(path_));
+      return ErrnoError(errno, "write", temporary);
     }
     bytes.remove_prefix(static_cast<size_t>(written));
   }
@@ -81,8 +83,8 @@ absl::Status AtomicFile::Append(std::string_view bytes) {
 
 absl::Status AtomicFile::Commit() {
   const std::string temporary = TemporaryOf(path_);
-  if (fsync(fd_) != 0) return ErrnoError(errno, "sync", temporary);
-  if (rename(temporary.c_str(), path_.c_str()) != 0) return ErrnoError(errno, "rename", temporary);
+  if (Disk::Get().Sync(fd_, temporary) != 0) return ErrnoError(errno, "sync", temporary);
+  if (Disk::Get().Rename(temporary, path_) != 0) return ErrnoError(errno, "rename", temporary);
   close(std::exchange(fd_, -1));
   return SyncFolder(FolderOf(path_));
 }
@@ -117,14 +119,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t size_max) {
 }
 
 absl::Status SyncFolder(const std::string& folder) {
-  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return ErrnoError(errno, "open", folder);
-  const int result = fsync(fd);
-  const int error = errno;
-  close(fd);
-  // Some file systems (network mounts) cannot sync a folder, and say EINVAL: they order renames.
-  if (result != 0 && error != EINVAL) return ErrnoError(error, "sync", folder);
-  return absl::OkStatus();
+  if (Disk::Get().SyncFolder(folder) == 0) return absl::OkStatus();
+  return ErrnoError(errno, "sync", folder);
 }
 
 absl::Status MakeFolder(const std::string& folder) {
@@ -139,7 +135,7 @@ absl::Status MakeFolder(const std::string& folder) {
   while (trimmed.size() > 1 && trimmed.back() == '/') trimmed.pop_back();
   const std::string parent = FolderOf(trimmed);
   KITH_RETURN_IF_ERROR(MakeFolder(parent));
-  if (mkdir(trimmed.c_str(), 0700) != 0 && errno != EEXIST) {
+  if (Disk::Get().MakeFolder(trimmed) != 0 && errno != EEXIST) {
     return ErrnoError(errno, "create", trimmed);
   }
   return SyncFolder(parent);

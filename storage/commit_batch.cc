@@ -281,6 +281,7 @@ void CommitBatch::Rep::PutCatalog(const std::string& key, const Record& record) 
 
 void CommitBatch::PutManifest(ShardNumber shard, SpaceNumber space,
                               const store::ManifestRecord& record) {
+  rep_->swaps_manifest = true;
   rep_->PutCatalog(ManifestKey(shard, space), record);
 }
 
@@ -368,6 +369,7 @@ void CommitBatch::Clear() {
   rep.ended.clear();
   rep.in_shard = false;
   rep.adds_data = false;
+  rep.swaps_manifest = false;
   rep.status = absl::OkStatus();
 }
 

@@ -51,6 +51,8 @@ struct CommitBatch::Rep {
   std::map<ShardNumber, Ended> ended;
   // Whether it writes rows of documents: refused first when the disk fills up.
   bool adds_data = false;
+  // Whether it replaces a manifest: tests stop before and after such a commit.
+  bool swaps_manifest = false;
 
   // Of the logical batch between Begin() and End().
   bool in_shard = false;

@@ -11,6 +11,7 @@
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "storage/atomic_file.h"
+#include "storage/disk.h"
 #include "storage/log_check.h"
 #include "storage/rocksdb_status.h"
 
@@ -20,8 +21,7 @@ Database::Database(std::unique_ptr<DataFolder> folder, const RocksDbBudget& budg
     : folder_(std::move(folder)), budget_(budget) {}
 
 absl::StatusOr<std::shared_ptr<Database>> Database::Open(std::unique_ptr<DataFolder> folder,
-                                                         const RocksDbBudget& budget,
-                                                         rocksdb::Env* env) {
+                                                         const RocksDbBudget& budget) {
   const std::string path = folder->db_path();
   // RocksDB would make a new, empty database where the old one was lost.
   struct stat info {};
@@ -32,7 +32,7 @@ absl::StatusOr<std::shared_ptr<Database>> Database::Open(std::unique_ptr<DataFol
   KITH_RETURN_IF_ERROR(MakeFolder(path));
   KITH_RETURN_IF_ERROR(CheckLogs(path));
 
-  rocksdb::DBOptions options = MakeDbOptions(budget, env);
+  rocksdb::DBOptions options = MakeDbOptions(budget, Disk::Get().env());
   options.create_if_missing = !folder->complete();
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName,

@@ -26,8 +26,7 @@ class Database {
  public:
   // Opens RocksDB in `folder`, and makes it there if the folder is not complete.
   static absl::StatusOr<std::shared_ptr<Database>> Open(std::unique_ptr<DataFolder> folder,
-                                                        const RocksDbBudget& budget,
-                                                        rocksdb::Env* env);
+                                                        const RocksDbBudget& budget);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;

@@ -8,7 +8,11 @@
 #include "storage/log_check.h"
 
 #include <fcntl.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/file_checksum.h>
+#include <rocksdb/options.h>
+#include <rocksdb/wal_filter.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,7 +20,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -27,6 +33,7 @@
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "storage/atomic_file.h"
+#include "storage/disk.h"
 
 namespace kith::storage {
 namespace {
@@ -125,6 +132,57 @@ class MappedFile {
   size_t size_;
 };
 
+// Takes down from which log on RocksDB would read, and lets it read nothing.
+class LogNumbers : public rocksdb::WalFilter {
+ public:
+  const char* Name() const override { return "KithLogNumbers"; }
+  void ColumnFamilyLogNumberMap(const std::map<uint32_t, uint64_t>& numbers,
+                                const std::map<std::string, uint32_t>&) override {
+    for (const auto& [family, number] : numbers) first_ = std::min(first_, number);
+  }
+  WalProcessingOption LogRecord(const rocksdb::WriteBatch&, rocksdb::WriteBatch*,
+                                bool*) const override {
+    return WalProcessingOption::kStopReplay;
+  }
+  uint64_t first() const { return first_; }
+
+ private:
+  uint64_t first_ = UINT64_MAX;
+};
+
+// The number of the first log that is not in tables yet, as RocksDB's manifest says; 0 if it cannot
+// be asked. Changes nothing.
+uint64_t FirstLiveLog(const std::string& db_folder) {
+  LogNumbers numbers;
+  rocksdb::Options options;
+  if (rocksdb::Env* const env = Disk::Get().env()) options.env = env;
+  options.wal_filter = &numbers;
+  std::vector<std::string> names;
+  if (!rocksdb::DB::ListColumnFamilies(options, db_folder, &names).ok()) return 0;
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const std::string& name : names) families.emplace_back(name, options);
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  if (!rocksdb::DB::OpenForReadOnly(options, db_folder, families, &handles, &opened).ok()) return 0;
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  return numbers.first();
+}
+
+// Logs are named by their numbers.
+uint64_t LogNumber(const std::string& path) {
+  return std::strtoull(std::filesystem::path(path).stem().c_str(), nullptr, 10);
+}
+
+absl::Status CheckAll(const std::vector<std::string>& paths) {
+  LogChecker checker;
+  for (const std::string& path : paths) {
+    KITH_ASSIGN_OR_RETURN(const MappedFile log, MappedFile::Open(path));
+    KITH_RETURN_IF_ERROR(checker.Add(log.bytes(), path));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status LogChecker::Add(std::string_view log, const std::string& name) {
@@ -174,12 +232,13 @@ absl::Status CheckLogs(const std::string& db_folder) {
   std::sort(paths.begin(), paths.end(), [](const std::string& a, const std::string& b) {
     return a.size() != b.size() ? a.size() < b.size() : a < b;
   });
-  LogChecker checker;
-  for (const std::string& path : paths) {
-    KITH_ASSIGN_OR_RETURN(const MappedFile log, MappedFile::Open(path));
-    KITH_RETURN_IF_ERROR(checker.Add(log.bytes(), path));
+  const absl::Status checked = CheckAll(paths);
+  if (checked.ok()) return checked;
+  const uint64_t first = FirstLiveLog(db_folder);
+  if (std::erase_if(paths, [&](const std::string& path) { return LogNumber(path) < first; }) == 0) {
+    return checked;
   }
-  return absl::OkStatus();
+  return CheckAll(paths);
 }
 
 }  // namespace kith::storage

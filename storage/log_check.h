@@ -6,6 +6,8 @@
 // block, looks the same to it, and whole commits behind it would be dropped without a word. The
 // difference: a commit is written only after the one before was synced. So when a commit begins,
 // intact, behind the place that cannot be read, that place had been synced, and is damaged.
+// A log that RocksDB has already taken over into tables may still be there, with its torn tail,
+// when the power goes a second time: such logs do not count.
 //
 // Commits of Durability::kApplied are the exception: pages of several unsynced commits may reach
 // the disk in any order. Every commit that may have unsynced bytes before it carries a mark; a gap

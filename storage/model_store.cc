@@ -20,6 +20,7 @@
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "storage/atomic_file.h"
+#include "storage/disk.h"
 #include "storage/records.h"
 
 namespace kith::storage {
@@ -159,7 +160,7 @@ absl::StatusOr<store::ModelRecord> ModelStore::Import(const std::string& source_
     KITH_ASSIGN_OR_RETURN(*record.add_files(), Copy(source_dir + "/" + name, to, call));
     record.mutable_files()->rbegin()->set_name(name);
   }
-  if (rename(temporary.c_str(), target.c_str()) != 0) {
+  if (Disk::Get().Rename(temporary, target) != 0) {
     const int error = errno;
     // Another import of the same model was faster: equal hash, equal files.
     if (error != EEXIST && error != ENOTEMPTY) return ErrnoError(error, "rename", temporary);
@@ -207,7 +208,7 @@ absl::Status ModelStore::Remove(std::string_view artifact_hash) {
   const std::string temporary =
       folder_ + "/" + std::string(kTemporaryPrefix) + std::string(artifact_hash) + "-removed";
   KITH_RETURN_IF_ERROR(RemoveTree(temporary));
-  if (rename(path.c_str(), temporary.c_str()) != 0) return ErrnoError(errno, "rename", path);
+  if (Disk::Get().Rename(path, temporary) != 0) return ErrnoError(errno, "rename", path);
   KITH_RETURN_IF_ERROR(SyncFolder(folder_));
   return RemoveTree(temporary);
 }

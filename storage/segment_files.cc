@@ -13,6 +13,7 @@
 #include "fmt/format.h"
 #include "kith/base/status_macros.h"
 #include "storage/atomic_file.h"
+#include "storage/disk.h"
 
 namespace kith::storage {
 namespace {
@@ -95,7 +96,7 @@ absl::StatusOr<std::vector<std::string>> NamesIn(const std::string& folder) {
 }
 
 absl::Status RemoveFile(const std::string& path) {
-  if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  if (Disk::Get().Remove(path) == 0 || errno == ENOENT) return absl::OkStatus();
   return ErrnoError(errno, "remove", path);
 }
 

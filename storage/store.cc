@@ -5,7 +5,6 @@
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
 #include <rocksdb/write_batch.h>
-#include <sys/statvfs.h>
 
 #include <cstring>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "storage/commit_batch_rep.h"
 #include "storage/data_folder.h"
 #include "storage/database.h"
+#include "storage/disk.h"
 #include "storage/keys.h"
 #include "storage/log_check.h"
 #include "storage/reader_access.h"
@@ -77,8 +77,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) 
   KITH_ASSIGN_OR_RETURN(auto segments, SegmentFiles::Open(folder->segments_path()));
   const RocksDbBudget budget =
       MakeRocksDbBudget(options.memory_bytes, options.background_threads, options.open_files_max);
-  KITH_ASSIGN_OR_RETURN(auto database,
-                        internal::Database::Open(std::move(folder), budget, options.env));
+  KITH_ASSIGN_OR_RETURN(auto database, internal::Database::Open(std::move(folder), budget));
   KITH_ASSIGN_OR_RETURN(const uint64_t epoch, BeginEpoch(*database));
   KITH_RETURN_IF_ERROR(database->folder().MarkComplete());
   return std::unique_ptr<Store>(
@@ -131,7 +130,9 @@ absl::Status Store::Commit(CommitBatch& batch, Durability durability) {
   }
   rocksdb::WriteOptions options;
   options.sync = durability == Durability::kSynced;
+  if (rep.swaps_manifest) Disk::Get().Passed("manifest swap");
   const rocksdb::Status written = database_->db().Write(options, rep.batch.get());
+  if (rep.swaps_manifest) Disk::Get().Passed("manifest swapped");
   EndWrite(durability, mark, written.ok());
   if (written.ok()) return absl::OkStatus();
   absl::Status status = FromRocksDb(written, "committing a batch");
@@ -139,17 +140,19 @@ absl::Status Store::Commit(CommitBatch& batch, Durability durability) {
   return status;
 }
 
+absl::Status Store::ReadOnly() const {
+  return Error(absl::StatusCode::kFailedPrecondition, reason::kReadOnly,
+               "the data folder {} is read-only until the server is started again, since a write "
+               "failed: {}",
+               data_dir_, std::string(first_failure_.message()));
+}
+
 absl::Status Store::CheckWritable(bool adds_data) {
   absl::MutexLock lock(&mu_);
   if (closed_) {
     return Error(absl::StatusCode::kUnavailable, reason::kDraining, "the store is closed");
   }
-  if (!first_failure_.ok()) {
-    return Error(absl::StatusCode::kFailedPrecondition, reason::kReadOnly,
-                 "the data folder {} is read-only until the server is started again, since a write "
-                 "failed: {}",
-                 data_dir_, std::string(first_failure_.message()));
-  }
+  if (!first_failure_.ok()) return ReadOnly();
   const uint64_t reserve =
       adds_data ? disk_reserve_bytes_ : disk_reserve_bytes_ / kDeleteReserveShare;
   const uint64_t free = FreeDiskBytes();
@@ -164,19 +167,22 @@ absl::Status Store::CheckWritable(bool adds_data) {
   if (!disk_full_) return absl::OkStatus();
   // RocksDB refuses writes since the disk was full: it goes on with a new log, so that what the
   // failed write may have left at the end of the old one is never read.
-  absl::Status resumed = FromRocksDb(database_->db().Resume(), "resuming after the disk was full");
+  const rocksdb::Status result = database_->db().Resume();
+  absl::Status resumed = FromRocksDb(result, "resuming after the disk was full");
   if (resumed.ok()) {
     disk_full_ = false;
     return absl::OkStatus();
   }
-  if (absl::IsResourceExhausted(resumed) || absl::IsUnavailable(resumed)) {
+  // RocksDB cannot go on where it could not make a new log, until it is opened again.
+  const bool fatal = result.severity() >= rocksdb::Status::Severity::kFatalError;
+  if (!fatal && (absl::IsResourceExhausted(resumed) || absl::IsUnavailable(resumed))) {
     return Error(absl::StatusCode::kResourceExhausted, reason::kDiskWatermark,
                  "the disk of {} was full, and is not usable yet: {}", data_dir_,
                  std::string(resumed.message()))
         .RetryAfter(kDiskRetry);
   }
   first_failure_ = resumed;
-  return resumed;
+  return ReadOnly();
 }
 
 // RocksDB goes on after a full disk by flushing its memtables and beginning a new log. If they are
@@ -229,12 +235,7 @@ void Store::RememberFailure(const absl::Status& cause) {
   }
 }
 
-uint64_t Store::FreeDiskBytes() const {
-  struct statvfs info {};
-  // A file system that cannot say is not full: its writes will tell.
-  if (statvfs(data_dir_.c_str(), &info) != 0) return UINT64_MAX;
-  return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
-}
+uint64_t Store::FreeDiskBytes() const { return Disk::Get().FreeBytes(data_dir_); }
 
 std::shared_ptr<const Snapshot> Store::TakeSnapshot() const {
   return std::make_shared<const Snapshot>(database_);

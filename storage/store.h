@@ -14,7 +14,9 @@
 // is
 //   full. Nothing of the batch will ever be visible once a later Commit has returned OK; if the
 //   process dies before one has, the batch is whole or absent after reopening. Heals by itself when
-//   there is space again; batches that only delete may use the reserve.
+//   there is space again, but for one case: where not even an empty file could be made, RocksDB
+//   gives up, and the store becomes read-only as below. Batches that only delete may use the
+//   reserve.
 // - INTERNAL: the batch was a bug of the caller's (see CommitBatch): never written, nothing else
 //   changed.
 // - anything else (a failed write or sync): it is not known what reached the disk, so nothing is
@@ -46,10 +48,6 @@
 #include "storage/segment_files.h"
 #include "storage/types.h"
 
-namespace rocksdb {
-class Env;
-}
-
 namespace kith::storage {
 
 struct StoreOptions {
@@ -66,10 +64,6 @@ struct StoreOptions {
   // Free bytes of the disk that writes leave alone, so that deletes and compactions still work when
   // it fills up. 0: writes go on until the disk is full.
   uint64_t disk_reserve_bytes = 64 << 20;
-
-  // The file system that RocksDB uses; null: the real one. For tests of what fails. Must outlive
-  // the store and its snapshots.
-  rocksdb::Env* env = nullptr;
 };
 
 struct FamilyStats {
@@ -155,6 +149,8 @@ class Store {
 
   // Why a commit is refused now; OK if it is not. Tries to leave the state "disk full".
   absl::Status CheckWritable(bool adds_data) ABSL_LOCKS_EXCLUDED(mu_);
+  // The refusal after first_failure_.
+  absl::Status ReadOnly() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   uint64_t FreeDiskBytes() const;
   // Makes sure that RocksDB can go on after a full disk.
   absl::Status KeepResumable();

@@ -133,6 +133,24 @@ TEST_F(DamageTest, AZeroedPageInTheMiddleOfTheLogIsDataLoss) {
   }
 }
 
+// The power went while a commit was written, the store was opened, and the power went again before
+// the removal of the torn log had reached the disk.
+TEST_F(DamageTest, ATornLogThatWasAlreadyTakenOverDoesNotCount) {
+  Prepare(8, false);
+  const std::string whole = ReadBytes(log_);
+  for (uint64_t cut : {ends_[0] + 3, ends_[3] + 20, ends_[7] + 3}) {
+    const std::string log = Copy(log_);
+    const std::string torn = whole.substr(0, cut);
+    WriteBytes(log, torn);
+    const auto before = Open();
+    ASSERT_OK(before);
+    WriteBytes(log, torn);
+    const auto after = Open();
+    ASSERT_OK(after);
+    EXPECT_EQ(*after, *before);
+  }
+}
+
 // What power loss may leave of commits that were not synced: later pages without earlier ones.
 TEST_F(DamageTest, AGapAmongUnsyncedCommitsIsATornTail) {
   Prepare(14, false, Durability::kApplied);
