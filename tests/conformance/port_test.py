@@ -8,6 +8,7 @@ import struct
 import time
 
 import harness
+import kith
 from harness import DEADLINES, PATIENCE, Kithd
 from kith.v1 import document_service_pb2 as pb
 from process_test import STOPPED, ProcessCase
@@ -69,13 +70,21 @@ class PortTest(ProcessCase):
             for connection in flood:
                 connection.close()
             start = time.monotonic()
-            client = self.connect(server, attempts=100)
-            client.server_info()
+            # A channel of its own for each try: gRPC's pauses between its tries are not the server's.
+            while not self.is_served(server):
+                self.assertLess(time.monotonic() - start, PATIENCE)
             worst = max(worst, time.monotonic() - start)
-            client.close()
         print(f"{FLOOD_ROUNDS} floods, served again within {worst:.2f} s", end=" ", flush=True)
         self.assertLess(worst, 2.0)
         self.assertEqual(server.stop(), STOPPED, server.log_tail())
+
+    def is_served(self, server: Kithd) -> bool:
+        with kith.connect(server.address, retry=kith.RetryOptions(max_attempts=1)) as client:
+            try:
+                client.server_info()
+                return True
+            except kith.Unavailable:
+                return False
 
     def serve_with_hard_limit(self, descriptors: int) -> Kithd:
         # kithd raises its soft limit to the hard one.
