@@ -344,6 +344,15 @@ void CommitBatch::DropShard(ShardNumber shard) {
                   ManifestKey(shard, UINT16_MAX) + '\0');
 }
 
+void CommitBatch::DropSpace(ShardNumber shard, SpaceNumber space) {
+  Rep& rep = *rep_;
+  if (rep.in_shard) return rep.Bug("DropSpace() within Begin() and End()");
+  for (Family family : kSpaceFamilies) {
+    rep.DeleteRange(family, SpacePrefix(shard, space), SpaceEnd(shard, space));
+  }
+  rep.Delete(Family::kCatalog, ManifestKey(shard, space));
+}
+
 void CommitBatch::DropTombstones(ShardNumber shard, SpaceNumber space, Ordinal begin, Ordinal end) {
   Rep& rep = *rep_;
   if (begin > end) return rep.Bug(fmt::format("tombstones [{}, {}) dropped", begin, end));

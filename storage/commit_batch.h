@@ -16,8 +16,8 @@
 // The running hash covers every operation of every logical batch of a shard since its creation, in
 // order: kind, family, key and value, and the sequence. It does not depend on how logical batches
 // were grouped into CommitBatches, nor on RocksDB: two replicas that applied the same log have
-// equal hashes. Catalog rows and maintenance (DropShard, DropTombstones, DropUpdates) are not part
-// of it.
+// equal hashes. Catalog rows and maintenance (DropShard, DropSpace, DropTombstones, DropUpdates)
+// are not part of it.
 //
 // A row that breaks a limit of types.h, and a shard whose state row is missing or does not match
 // what was ended last, are bugs of the caller: the first one is remembered, and Commit refuses the
@@ -108,6 +108,9 @@ class CommitBatch {
   // Every row of the shard, its state and manifests too. Costs nothing now: Store::ReclaimShard
   // gives the space back. The number is never used again.
   void DropShard(ShardNumber shard);
+  // Every passage, vector, tombstone and update of one space of the shard, and its manifest. Costs
+  // nothing now: Store::ReclaimSpace gives the space back. The number is never used again.
+  void DropSpace(ShardNumber shard, SpaceNumber space);
   // The tombstones whose first ordinal is in [begin, end): no segment needs them (any more).
   void DropTombstones(ShardNumber shard, SpaceNumber space, Ordinal begin, Ordinal end);
   // Likewise the updates.

@@ -26,7 +26,8 @@ namespace kith::storage {
 // The version that this program writes, and the newest that it reads.
 // 2: manifests of segments, which version 1 would not know to keep in step.
 // 3: updates of metadata, and the files that a segment has of metadata and terms.
-inline constexpr uint32_t kFormatVersion = 3;
+// 4: counts by vector space; collections whose spaces are numbered otherwise than 0.
+inline constexpr uint32_t kFormatVersion = 4;
 
 class DataFolder {
  public:

@@ -88,6 +88,16 @@ std::string ShardEnd(ShardNumber shard) {
   return std::string(kShardPrefixBytes + 2 * kDocumentIdBytesMax, '\xff');
 }
 
+std::string SpacePrefix(ShardNumber shard, SpaceNumber space) {
+  std::string key = Begin(shard, sizeof(space));
+  AppendBigEndian<uint16_t>(key, space);
+  return key;
+}
+
+std::string SpaceEnd(ShardNumber shard, SpaceNumber space) {
+  return space == UINT16_MAX ? ShardEnd(shard) : SpacePrefix(shard, space + 1);
+}
+
 std::string DocumentKey(ShardNumber shard, std::string_view id) {
   std::string key = Begin(shard, id.size());
   key += id;

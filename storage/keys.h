@@ -34,6 +34,9 @@ inline constexpr size_t kFamilyCount = 8;
 inline constexpr std::array<Family, kFamilyCount> kFamilies = {
     Family::kCatalog, Family::kDocuments,  Family::kText,     Family::kPassages,
     Family::kVectors, Family::kTombstones, Family::kRequests, Family::kUpdates};
+// Those whose keys name a vector space.
+inline constexpr std::array<Family, 4> kSpaceFamilies = {Family::kPassages, Family::kVectors,
+                                                         Family::kTombstones, Family::kUpdates};
 std::string_view FamilyName(Family family);
 
 // The first byte of a catalog key says what the row is. Persisted: never renumber.
@@ -57,6 +60,10 @@ std::string ManifestKey(ShardNumber shard, SpaceNumber space);
 // What all of a shard's keys begin with, and the first key after them all.
 std::string ShardPrefix(ShardNumber shard);
 std::string ShardEnd(ShardNumber shard);
+
+// Likewise of a vector space in the families that have it.
+std::string SpacePrefix(ShardNumber shard, SpaceNumber space);
+std::string SpaceEnd(ShardNumber shard, SpaceNumber space);
 
 std::string DocumentKey(ShardNumber shard, std::string_view id);
 std::string TextKey(ShardNumber shard, TextId text_id, uint32_t block);

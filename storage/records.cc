@@ -150,6 +150,15 @@ std::string ProblemOf(const store::CollectionRecord& record) {
       }
     }
   }
+  if (record.has_reembedding() != (record.spaces_size() == 2)) {
+    return fmt::format("{} spaces, {} re-embedding", record.spaces_size(),
+                       record.has_reembedding() ? "one" : "no");
+  }
+  if (record.has_reembedding() &&
+      !IsKnown(record.reembedding().state(),
+               store::ReembeddingState_IsValid(record.reembedding().state()))) {
+    return fmt::format("re-embedding state {}", static_cast<int>(record.reembedding().state()));
+  }
   if (record.shards_size() == 0) return "no shard";
   for (const store::ShardRef& shard : record.shards()) {
     if (shard.uuid().size() != sizeof(Uuid)) {

@@ -150,6 +150,18 @@ absl::Status SegmentFiles::RemoveMetadata(ShardNumber shard, SpaceNumber space, 
   return RemoveFile(MetadataPath(shard, space, id, generation));
 }
 
+absl::Status SegmentFiles::RemoveSpace(ShardNumber shard, SpaceNumber space) const {
+  const std::string folder = ShardFolder(shard);
+  if (!fs::exists(folder)) return absl::OkStatus();
+  KITH_ASSIGN_OR_RETURN(const auto files, NamesIn(folder));
+  for (const std::string& file : files) {
+    const auto name = ParseFileName(file);
+    if (!name || name->space != space) continue;
+    KITH_RETURN_IF_ERROR(RemoveFile(folder + "/" + file));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SegmentFiles::RemoveShard(ShardNumber shard) const {
   std::error_code error;
   fs::remove_all(ShardFolder(shard), error);

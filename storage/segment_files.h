@@ -51,6 +51,8 @@ class SegmentFiles {
   // Its metadata alone.
   absl::Status RemoveMetadata(ShardNumber shard, SpaceNumber space, uint64_t id,
                               uint64_t generation) const;
+  // Every segment of one space of a shard. REQUIRES: nobody writes files of it any more.
+  absl::Status RemoveSpace(ShardNumber shard, SpaceNumber space) const;
   // Everything of a shard. REQUIRES: nobody writes files of it any more.
   absl::Status RemoveShard(ShardNumber shard) const;
 

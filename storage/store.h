@@ -124,6 +124,8 @@ class Store {
   // may be repeated after it was cancelled. Not for snapshots: one that still should see the shard
   // no longer does, so release them first.
   absl::Status ReclaimShard(ShardNumber shard, const Call& call);
+  // Likewise of a space of a shard that DropSpace has dropped.
+  absl::Status ReclaimSpace(ShardNumber shard, SpaceNumber space, const Call& call);
 
   absl::StatusOr<StoreStats> Stats() const;
   absl::StatusOr<std::vector<ShardBytes>> ApproximateShardBytes(ShardNumber shard) const;

@@ -10,7 +10,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <span>
 #include <thread>
+#include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/synchronization/notification.h"
@@ -93,26 +95,22 @@ absl::StatusOr<std::vector<rocksdb::LiveFileStorageInfo>> LiveFiles(rocksdb::DB&
   return files;
 }
 
-}  // namespace
-
-absl::Status Store::ReclaimShard(ShardNumber shard, const Call& call) {
-  const std::string begin = ShardPrefix(shard);
-  const std::string end = ShardEnd(shard);
+// Gives back what the range held in these families.
+absl::Status ReclaimRange(const internal::Database& database, std::span<const Family> families,
+                          const std::string& begin, const std::string& end, const Call& call) {
   const rocksdb::Slice begin_slice(begin);
   const rocksdb::Slice end_slice(end);
-  rocksdb::DB& db = database_->db();
+  rocksdb::DB& db = database.db();
 
   std::atomic<bool> cancelled{false};
   CancelWatch watch(call, cancelled);
-  for (Family family : kFamilies) {
-    if (family == Family::kCatalog) continue;
+  for (Family family : families) {
     KITH_RETURN_IF_ERROR(call.Check());
-    const std::string doing =
-        fmt::format("reclaiming the {} of shard {}", FamilyName(family), shard);
-    // Files that hold nothing but this shard go as they are.
+    const std::string doing = fmt::format("reclaiming {}", DescribeKey(family, begin));
+    // Files that hold nothing but this go as they are.
     const rocksdb::RangePtr range(&begin_slice, &end_slice);
     KITH_RETURN_IF_ERROR(
-        FromRocksDb(rocksdb::DeleteFilesInRanges(&db, database_->family(family), &range, 1,
+        FromRocksDb(rocksdb::DeleteFilesInRanges(&db, database.family(family), &range, 1,
                                                  /*include_end=*/false),
                     doing));
     // The others are rewritten without it.
@@ -120,15 +118,28 @@ absl::Status Store::ReclaimShard(ShardNumber shard, const Call& call) {
     options.exclusive_manual_compaction = false;
     options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
     options.canceled = &cancelled;
-    // A blob file that holds other shards' values, too, goes when enough of it is garbage.
+    // A blob file that holds other values, too, goes when enough of it is garbage.
     options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
     options.blob_garbage_collection_age_cutoff = 1.0;
     const rocksdb::Status compacted =
-        db.CompactRange(options, database_->family(family), &begin_slice, &end_slice);
+        db.CompactRange(options, database.family(family), &begin_slice, &end_slice);
     KITH_RETURN_IF_ERROR(call.Check());
     KITH_RETURN_IF_ERROR(FromRocksDb(compacted, doing));
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status Store::ReclaimShard(ShardNumber shard, const Call& call) {
+  std::vector<Family> families(kFamilies.begin(), kFamilies.end());
+  std::erase(families, Family::kCatalog);
+  return ReclaimRange(*database_, families, ShardPrefix(shard), ShardEnd(shard), call);
+}
+
+absl::Status Store::ReclaimSpace(ShardNumber shard, SpaceNumber space, const Call& call) {
+  return ReclaimRange(*database_, kSpaceFamilies, SpacePrefix(shard, space), SpaceEnd(shard, space),
+                      call);
 }
 
 absl::StatusOr<StoreStats> Store::Stats() const {

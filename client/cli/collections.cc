@@ -1,4 +1,4 @@
-// kith collections create | get | list | update | delete | stats | estimate
+// kith collections create | get | list | update | delete | stats | estimate | reembed
 
 #include <memory>
 #include <optional>
@@ -9,6 +9,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/json.h"
+#include "client/cli/operation_wait.h"
 #include "client/cli/schema_options.h"
 #include "client/cli/text_layout.h"
 #include "fmt/format.h"
@@ -194,6 +195,50 @@ absl::Status Stats(Context& context, const std::string& name) {
   return absl::OkStatus();
 }
 
+struct ReembedFlags {
+  std::string name;
+  std::string encoder;
+  std::string if_match;
+  bool commit_at_cut_over = false;
+  bool commit = false;
+  bool rollback = false;
+  bool no_wait = false;
+};
+
+absl::Status Reembed(Context& context, const ReembedFlags& flags) {
+  KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
+  const auto show = [&](const v1::Collection& collection, const char* what) {
+    if (context.json) return context.out.Object(ToJson(collection));
+    context.out.Line(fmt::format("{} {}: its encoder is {}", Printable(flags.name), what,
+                                 Printable(collection.vector_spaces(0).encoder())));
+  };
+  if (flags.commit) {
+    v1::CommitReembeddingRequest request;
+    request.set_name(flags.name);
+    request.set_if_match(flags.if_match);
+    KITH_ASSIGN_OR_RETURN(const auto response, client->CommitReembedding(request));
+    show(response.collection(), "committed");
+    return absl::OkStatus();
+  }
+  if (flags.rollback) {
+    v1::RollbackReembeddingRequest request;
+    request.set_name(flags.name);
+    request.set_if_match(flags.if_match);
+    KITH_ASSIGN_OR_RETURN(const auto response, client->RollbackReembedding(request));
+    show(response.collection(), "rolled back");
+    return absl::OkStatus();
+  }
+  v1::ReembedCollectionRequest request;
+  request.set_name(flags.name);
+  request.set_encoder(flags.encoder);
+  request.set_if_match(flags.if_match);
+  request.set_commit_at_cut_over(flags.commit_at_cut_over);
+  KITH_ASSIGN_OR_RETURN(const auto response, client->ReembedCollection(request));
+  if (!flags.no_wait) return WaitForOperation(context, *client, response.operation().id());
+  PrintOperation(context, response.operation());
+  return absl::OkStatus();
+}
+
 struct EstimateFlags {
   uint64_t passages = 0;
   std::string encoder;
@@ -290,6 +335,34 @@ void AddCollectionsCommands(CLI::App& app, Context& context) {
                        "  kith collections stats articles\n",
                        [&context, stats] { return Stats(context, *stats); });
   AddName(*command, *stats);
+
+  auto reembed = std::make_shared<ReembedFlags>();
+  command = AddCommand(
+      group, context, "reembed", "Give a collection another encoder, and wait for the cut-over",
+      "  kith collections reembed articles --encoder e5-small    # both are kept from then on\n"
+      "  kith collections reembed articles --commit              # the old vectors go\n"
+      "  kith collections reembed articles --rollback            # or the new ones do\n",
+      [&context, reembed] { return Reembed(context, *reembed); });
+  AddName(*command, reembed->name);
+  auto* model =
+      command->add_option("--encoder", reembed->encoder, "The model (default: the server's own)")
+          ->type_name("MODEL");
+  command->add_option("--if-match", reembed->if_match, "Only if this is the present etag")
+      ->type_name("ETAG");
+  auto* at_once = command->add_flag("--commit-at-cut-over", reembed->commit_at_cut_over,
+                                    "Commit as soon as the new vectors are searched");
+  auto* no_wait =
+      command->add_flag("--no-wait", reembed->no_wait, "Show the operation and do not wait for it");
+  auto* commit = command->add_flag("--commit", reembed->commit,
+                                   "After the cut-over: give up the old vectors for good");
+  auto* rollback = command->add_flag("--rollback", reembed->rollback,
+                                     "Back to the old vectors, now or after the cut-over");
+  rollback->excludes(commit);
+  for (CLI::Option* end : {commit, rollback}) {
+    end->excludes(model);
+    end->excludes(at_once);
+    end->excludes(no_wait);
+  }
 
   auto estimate = std::make_shared<EstimateFlags>();
   command = AddCommand(

@@ -5,6 +5,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/cli/json.h"
+#include "client/cli/progress.h"
 #include "client/cli/text_layout.h"
 #include "fmt/format.h"
 #include "kith/base/status_macros.h"
@@ -24,6 +25,11 @@ void PrintOperation(Context& context, const v1::Operation& operation) {
   out.Line("  state    " + WordOf(operation.state()));
   if (!operation.phase().empty()) {
     out.Line(fmt::format("  phase    {}, {}", Printable(operation.phase()), ProgressOf(operation)));
+    if (operation.has_time_left()) {
+      const auto& left = operation.time_left();
+      out.Line(fmt::format("  rate     {:.1f} a second, {} left", operation.per_second(),
+                           FormatClock(static_cast<double>(left.seconds()) + 1e-9 * left.nanos())));
+    }
   }
   if (!operation.error_message().empty()) {
     out.Line("  error    " + Printable(operation.error_message()));

@@ -170,6 +170,24 @@ absl::StatusOr<v1::GetCollectionStatsResponse> Client::GetCollectionStats(
                        &v1::CollectionService::Stub::GetCollectionStats, request, call);
 }
 
+absl::StatusOr<v1::ReembedCollectionResponse> Client::ReembedCollection(
+    const v1::ReembedCollectionRequest& request, const CallOptions& call) {
+  return impl_->Invoke("ReembedCollection", kManage, impl_->collections,
+                       &v1::CollectionService::Stub::ReembedCollection, request, call);
+}
+
+absl::StatusOr<v1::CommitReembeddingResponse> Client::CommitReembedding(
+    const v1::CommitReembeddingRequest& request, const CallOptions& call) {
+  return impl_->Invoke("CommitReembedding", kManage, impl_->collections,
+                       &v1::CollectionService::Stub::CommitReembedding, request, call);
+}
+
+absl::StatusOr<v1::RollbackReembeddingResponse> Client::RollbackReembedding(
+    const v1::RollbackReembeddingRequest& request, const CallOptions& call) {
+  return impl_->Invoke("RollbackReembedding", kManage, impl_->collections,
+                       &v1::CollectionService::Stub::RollbackReembedding, request, call);
+}
+
 absl::StatusOr<v1::EstimateCollectionResponse> Client::EstimateCollection(
     const v1::EstimateCollectionRequest& request, const CallOptions& call) {
   return impl_->Invoke("EstimateCollection", kRead, impl_->collections,

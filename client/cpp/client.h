@@ -65,6 +65,13 @@ class Client {
       const v1::DeleteCollectionRequest& request, const CallOptions& call = {});
   absl::StatusOr<v1::GetCollectionStatsResponse> GetCollectionStats(
       const v1::GetCollectionStatsRequest& request, const CallOptions& call = {});
+  // Another encoder for a collection: begun, committed and rolled back by a call each, tried once.
+  absl::StatusOr<v1::ReembedCollectionResponse> ReembedCollection(
+      const v1::ReembedCollectionRequest& request, const CallOptions& call = {});
+  absl::StatusOr<v1::CommitReembeddingResponse> CommitReembedding(
+      const v1::CommitReembeddingRequest& request, const CallOptions& call = {});
+  absl::StatusOr<v1::RollbackReembeddingResponse> RollbackReembedding(
+      const v1::RollbackReembeddingRequest& request, const CallOptions& call = {});
   absl::StatusOr<v1::EstimateCollectionResponse> EstimateCollection(
       const v1::EstimateCollectionRequest& request, const CallOptions& call = {});
 

@@ -48,14 +48,14 @@ UpdateMetadataAnswer UpdateAnswerOf(WriteAnswer answer) {
 }  // namespace
 
 Collection::Collection(const Services* services, uint32_t number, CollectionInfo info,
-                       absl::StatusOr<EncoderRef> encoder, std::shared_ptr<Shard> shard,
+                       std::shared_ptr<const SpaceSet> spaces, std::shared_ptr<Shard> shard,
                        OperationRegistry* operations)
     : services_(services),
       number_(number),
-      encoder_(std::move(encoder)),
       shard_(std::move(shard)),
       operations_(operations),
-      info_(std::move(info)) {}
+      info_(std::move(info)),
+      spaces_(std::move(spaces)) {}
 
 Collection::~Collection() = default;
 
@@ -71,7 +71,25 @@ void Collection::ReplaceInfo(CollectionInfo info) {
 
 PrepareContext Collection::Context() const {
   absl::MutexLock lock(&mu_);
-  return {shard_->identity().shard, info_.space, info_.options, shard_->rows(), encoder_};
+  return {shard_->identity().shard, spaces_, info_.options, shard_->rows()};
+}
+
+std::shared_ptr<const SpaceSet> Collection::spaces() const {
+  absl::MutexLock lock(&mu_);
+  return spaces_;
+}
+
+void Collection::ReplaceSpaces(CollectionInfo info, std::shared_ptr<const SpaceSet> spaces) {
+  absl::MutexLock lock(&mu_);
+  info_ = std::move(info);
+  old_spaces_.push_back(spaces_);
+  spaces_.swap(spaces);  // the old one dies after the lock is gone, if nobody uses it
+}
+
+bool Collection::UsesOldSpaces() {
+  absl::MutexLock lock(&mu_);
+  std::erase_if(old_spaces_, [](const auto& old) { return old.expired(); });
+  return !old_spaces_.empty();
 }
 
 void Collection::PrepareUpsertAsync(UpsertRequest request, std::shared_ptr<const Call> call,
@@ -163,14 +181,15 @@ void Collection::Search(std::vector<SearchRequest> requests, std::optional<Commi
 
 void Collection::Read(std::optional<CommitToken> at_least, std::shared_ptr<const Call> call,
                       std::function<void(absl::StatusOr<ReadView>)> read) {
-  auto run = [services = services_, shard = shard_, call, read,
-              unindexed = info().options.unindexed_fields,
+  auto run = [self = shared_from_this(), call, read,
               ticket = services_->in_flight.Enter()](absl::Status visible) {
     if (!visible.ok()) return read(std::move(visible));
     absl::Status queued =
-        services->reads.Submit(call, [shard, read, ticket, unindexed](absl::Status status) {
+        self->services_->reads.Submit(call, [self, read, ticket](absl::Status status) {
           if (!status.ok()) return read(std::move(status));
-          read(ReadView(shard, shard->view(), unindexed));
+          const PrepareContext context = self->Context();
+          read(ReadView(self->shard_, context.index(), context.index()->view(),
+                        context.options.unindexed_fields));
         });
     if (!queued.ok()) read(std::move(queued));
   };
@@ -181,9 +200,11 @@ void Collection::Read(std::optional<CommitToken> at_least, std::shared_ptr<const
 // --- The index ---
 
 IndexStatus Collection::index_status() const {
-  IndexStatus status = shard_->indexer().Status(*shard_->view());
-  status.sampled_recall = shard_->sampler().recall();
-  status.ef_boost = shard_->sampler().boost();
+  const std::shared_ptr<const SpaceSet> spaces = this->spaces();
+  SpaceIndex& index = *spaces->served.index;
+  IndexStatus status = index.indexer().Status(*index.view());
+  status.sampled_recall = index.sampler().recall();
+  status.ef_boost = index.sampler().boost();
   return status;
 }
 
@@ -222,30 +243,32 @@ void Collection::ContinueIndexWork(const Operation& operation, std::shared_ptr<c
       operations->End(id, status, &batch);
     });
   };
-  shard_->indexer().Ask(std::move(request));
+  spaces()->served.index->indexer().Ask(std::move(request));
 }
 
 void Collection::MeasureRecall(RecallRequest request, std::shared_ptr<const Call> call,
                                RecallDone done) {
-  const uint32_t dimension = shard_->identity().dimension;
+  const std::shared_ptr<SpaceIndex> index = spaces()->served.index;
+  const uint32_t dimension = index->identity().dimension;
   if (absl::Status bad = ValidateRecallRequest(request, dimension, services_->limits); !bad.ok()) {
     return done(std::move(bad));
   }
   // It scans everything once a query: not where searches wait for a thread.
   absl::Status queued = services_->background.Submit(
-      call, [shard = shard_, call, done, request = std::move(request),
+      call, [index, call, done, request = std::move(request),
              ticket = services_->in_flight.Enter()](absl::Status status) {
         if (!status.ok()) return done(std::move(status));
-        const std::shared_ptr<const View> view = shard->view();
-        auto answer = MeasureOn(view->index, request, shard->sampler().boost(), *call);
+        const std::shared_ptr<const View> view = index->view();
+        auto answer = MeasureOn(view->index, request, index->sampler().boost(), *call);
         if (answer.ok()) return done(*std::move(answer));
-        done(shard->indexer().AfterFailure(*view, answer.status()));
+        done(index->indexer().AfterFailure(*view, answer.status()));
       });
   if (!queued.ok()) done(std::move(queued));
 }
 
 absl::StatusOr<CollectionStats> Collection::Stats() const {
-  const std::shared_ptr<const View> view = shard_->view();
+  const std::shared_ptr<const SpaceSet> spaces = this->spaces();
+  const std::shared_ptr<const View> view = spaces->served.index->view();
   CollectionStats stats;
   stats.documents = view->documents;
   stats.passages = view->passages;
@@ -255,6 +278,7 @@ absl::StatusOr<CollectionStats> Collection::Stats() const {
     stats.deleted_rows += segment.deleted.count();
   }
   stats.index_memory_bytes = view->index.memory_bytes();
+  if (spaces->other) stats.index_memory_bytes += spaces->other->index->view()->index.memory_bytes();
   KITH_ASSIGN_OR_RETURN(const auto families,
                         services_->store->ApproximateShardBytes(shard_->identity().shard));
   for (const storage::ShardBytes& family : families) stats.disk_bytes += family.bytes;

@@ -40,12 +40,13 @@ struct PrepareContext;
 struct PreparedWrite;
 class Services;
 class Shard;
+struct SpaceSet;
 
 class Collection : public std::enable_shared_from_this<Collection> {
  public:
   // `services` and `operations` must outlive the collection. Made by the Database alone.
   Collection(const Services* services, uint32_t number, CollectionInfo info,
-             absl::StatusOr<EncoderRef> encoder, std::shared_ptr<Shard> shard,
+             std::shared_ptr<const SpaceSet> spaces, std::shared_ptr<Shard> shard,
              OperationRegistry* operations);
   ~Collection();
 
@@ -93,6 +94,12 @@ class Collection : public std::enable_shared_from_this<Collection> {
   // For the Database.
   const std::shared_ptr<Shard>& shard() const { return shard_; }
   void ReplaceInfo(CollectionInfo info);
+  // What is prepared or searched from now on uses these spaces.
+  void ReplaceSpaces(CollectionInfo info, std::shared_ptr<const SpaceSet> spaces);
+  std::shared_ptr<const SpaceSet> spaces() const;
+  // Whether something that began with spaces of before is still under way.
+  bool UsesOldSpaces();
+  PrepareContext Context() const;
   // Goes on with what SealIndex or MergeIndex began before a restart.
   void ContinueIndexWork(const Operation& operation, std::shared_ptr<const Call> call);
 
@@ -102,20 +109,18 @@ class Collection : public std::enable_shared_from_this<Collection> {
   void CommitUpsert(std::unique_ptr<PreparedWrite> write, UpsertDone done);
 
  private:
-  PrepareContext Context() const;
   absl::StatusOr<Operation> BeginIndexWork(OperationKind kind);
 
   // Constant after construction.
   const Services* const services_;
   const uint32_t number_;
-  // Null without one; an error if the collection has an encoder that is not to be had: then it
-  // takes vectors only.
-  const absl::StatusOr<EncoderRef> encoder_;
   const std::shared_ptr<Shard> shard_;
   OperationRegistry* const operations_;
 
   mutable absl::Mutex mu_;
   CollectionInfo info_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<const SpaceSet> spaces_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::weak_ptr<const SpaceSet>> old_spaces_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace kith::engine

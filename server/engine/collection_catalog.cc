@@ -20,9 +20,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kReaderPoll{50};
 
-ShardIdentity IdentityOf(uint32_t number, const CollectionInfo& info, uint32_t shard_number,
-                         std::string_view uuid_bytes, uint64_t epoch) {
-  return {number, shard_number, ToHex(uuid_bytes), epoch, info.space.dimension, info.space.metric};
+ShardIdentity IdentityOf(uint32_t number, uint32_t shard_number, std::string_view uuid_bytes,
+                         uint64_t epoch) {
+  return {number, shard_number, ToHex(uuid_bytes), epoch};
 }
 
 std::string FromHex(std::string_view digits) {
@@ -134,7 +134,11 @@ std::vector<std::string> CollectionCatalog::UsersOf(const LoadedModel& model) co
   absl::MutexLock lock(&mu_);
   std::vector<std::string> names;
   for (const auto& [name, entry] : entries_) {
-    if (ModelRegistry::Serves(model, entry.info.space)) names.push_back(name);
+    const std::optional<Reembedding>& reembedding = entry.info.reembedding;
+    if (ModelRegistry::Serves(model, entry.info.space) ||
+        (reembedding && ModelRegistry::Serves(model, reembedding->other))) {
+      names.push_back(name);
+    }
   }
   return names;
 }
@@ -190,22 +194,12 @@ absl::Status CollectionCatalog::Restore(storage::Catalog catalog) {
     info.state = CollectionState::kLoading;
     Entry entry{.number = number, .revision = record.revision(), .info = info};
     KITH_ASSIGN_OR_RETURN(auto analyser, services_->analysers.Get(info.options.text_index));
-    entry.shard = MakeShard(IdentityOf(number, info, ref.number(), ref.uuid(), ref.epoch()),
+    entry.shard = MakeShard(IdentityOf(number, ref.number(), ref.uuid(), ref.epoch()),
                             std::move(analyser), info.options);
     absl::MutexLock lock(&mu_);
     entries_.emplace(info.name, std::move(entry));
     ++loading_;
-    work.push_back([this, shared, number = number, name = info.name, shard = ref.number(),
-                    artifact = info.space.artifact_hash] {
-      const auto state = shared->shards.find(shard);
-      const auto fields = shared->field_registries.find(number);
-      const auto model = shared->models.find(artifact);
-      const auto manifest = shared->manifests.find({shard, kSpace});
-      Load(name, state == shared->shards.end() ? store::ShardState() : state->second,
-           fields == shared->field_registries.end() ? store::FieldRegistry() : fields->second,
-           manifest == shared->manifests.end() ? store::ManifestRecord() : manifest->second,
-           model == shared->models.end() ? nullptr : &model->second);
-    });
+    work.push_back([this, shared, name = info.name] { Load(name, *shared); });
   }
   for (std::function<void()>& one : work) services_->background.Post(std::move(one));
   // Deletions that a stop or a crash cut short go on.
@@ -229,27 +223,47 @@ std::shared_ptr<Shard> CollectionCatalog::MakeShard(
       std::make_shared<const RowMaker>(std::move(analyser), options.unindexed_fields));
 }
 
-void CollectionCatalog::Load(const std::string& name, const store::ShardState& state,
-                             const store::FieldRegistry& fields,
-                             const store::ManifestRecord& manifest,
-                             const store::ModelRecord* model) {
+SpaceInUse CollectionCatalog::InUse(const Entry& entry, const VectorSpace& space,
+                                    const storage::Catalog& catalog) const {
+  const auto model = catalog.models.find(space.artifact_hash);
+  SpaceInUse in_use{
+      space, models_->Resolve(space, model == catalog.models.end() ? nullptr : &model->second),
+      entry.shard->NewSpace(space.number, space.dimension, space.metric)};
+  if (!in_use.encoder.ok()) {
+    services_->Report(Event::Level::kError,
+                      "text is disabled: " + std::string(in_use.encoder.status().message()),
+                      entry.info.name);
+  }
+  in_use.index->indexer().Configure(space.index);
+  return in_use;
+}
+
+void CollectionCatalog::Load(const std::string& name, const storage::Catalog& catalog) {
   auto entry = Copy(name);
   if (!entry.ok()) return;
-  entry->shard->indexer().Configure(entry->info.space.index);
-  absl::Status status = entry->shard->Load(state, fields, manifest, Call::Background());
+  SpaceSet set{InUse(*entry, entry->info.space, catalog), std::nullopt};
+  if (entry->info.reembedding) set.other = InUse(*entry, entry->info.reembedding->other, catalog);
+  const uint32_t shard = entry->shard->identity().shard;
+  const auto manifest_of = [&](const std::shared_ptr<SpaceIndex>& index) {
+    const auto manifest = catalog.manifests.find({shard, index->identity().space});
+    return manifest == catalog.manifests.end() ? store::ManifestRecord() : manifest->second;
+  };
+  std::vector<SpaceToLoad> spaces = {{set.served.index, manifest_of(set.served.index)}};
+  if (set.other) spaces.push_back({set.other->index, manifest_of(set.other->index)});
+  const auto state = catalog.shards.find(shard);
+  const auto fields = catalog.field_registries.find(entry->number);
+  absl::Status status = entry->shard->Load(
+      state == catalog.shards.end() ? store::ShardState() : state->second,
+      fields == catalog.field_registries.end() ? store::FieldRegistry() : fields->second,
+      std::move(spaces), Call::Background());
   std::shared_ptr<Collection> collection;
   if (status.ok()) {
-    absl::StatusOr<EncoderRef> encoder = models_->Resolve(entry->info.space, model);
-    if (!encoder.ok()) {
-      services_->Report(Event::Level::kError,
-                        "text is disabled: " + std::string(encoder.status().message()), name);
-    }
     entry->info.state = CollectionState::kReady;
+    const uint64_t passages = set.served.index->view()->passages;
     collection = std::make_shared<Collection>(services_, entry->number, entry->info,
-                                              std::move(encoder), entry->shard, operations_);
-    ContinueOperations(entry->number, collection.get());
-    services_->Report(Event::Level::kInfo, fmt::format("loaded {} passages", state.live_passages()),
-                      name);
+                                              std::make_shared<const SpaceSet>(std::move(set)),
+                                              entry->shard, operations_);
+    services_->Report(Event::Level::kInfo, fmt::format("loaded {} passages", passages), name);
   } else {
     services_->Report(Event::Level::kError, "not loaded: " + std::string(status.message()), name);
   }
@@ -257,18 +271,31 @@ void CollectionCatalog::Load(const std::string& name, const store::ShardState& s
   {
     absl::MutexLock lock(&mu_);
     Entry& loaded = entries_.find(name)->second;  // nobody deletes one that is loading
-    loaded.collection = std::move(collection);
+    loaded.collection = collection;
     loaded.error = std::move(status);
     loaded.info.state = loaded.error.ok() ? CollectionState::kReady : CollectionState::kFailed;
     if (--loading_ == 0) done.swap(when_loaded_);
   }
+  if (collection != nullptr) ContinueOperations(name, collection);
   for (const auto& one : done) one();
 }
 
-void CollectionCatalog::ContinueOperations(uint32_t number, Collection* collection) {
-  for (const OperationRegistry::Running& running : operations_->RunningOf(number)) {
-    if (running.operation.kind == OperationKind::kReclaimCollection) continue;
-    collection->ContinueIndexWork(running.operation, running.call);
+void CollectionCatalog::ContinueOperations(const std::string& name,
+                                           const std::shared_ptr<Collection>& collection) {
+  for (const OperationRegistry::Running& running : operations_->RunningOf(collection->number())) {
+    switch (running.operation.kind) {
+      case OperationKind::kSealIndex:
+      case OperationKind::kMergeIndex:
+        collection->ContinueIndexWork(running.operation, running.call);
+        break;
+      case OperationKind::kReembed:
+        StartFilling(name, collection, running.operation.id, running.call);
+        break;
+      case OperationKind::kReclaimCollection:
+      case OperationKind::kLoadModel:
+      case OperationKind::kUnloadModel:
+        break;
+    }
   }
 }
 
@@ -390,7 +417,7 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Create(const CollectionSpec& s
   Entry entry{.number = number, .info = info};
   entry.info.create_time = entry.info.update_time = Now();
   entry.info.etag = CollectionEtag(number, entry.revision);
-  entry.shard = MakeShard(IdentityOf(number, info, shard_number, NewUuidBytes(), /*epoch=*/1),
+  entry.shard = MakeShard(IdentityOf(number, shard_number, NewUuidBytes(), /*epoch=*/1),
                           std::move(analyser), info.options);
 
   storage::CommitBatch batch(*services_->store);
@@ -403,10 +430,15 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Create(const CollectionSpec& s
   KITH_RETURN_IF_ERROR(services_->store->Commit(batch, storage::Durability::kSynced));
   server_ = server;
 
-  entry.shard->indexer().Configure(info.space.index);
+  SpaceSet set{{info.space, std::move(encoder),
+                entry.shard->NewSpace(info.space.number, info.space.dimension, info.space.metric)},
+               std::nullopt};
+  set.served.index->indexer().Configure(info.space.index);
   KITH_RETURN_IF_ERROR(entry.shard->Load(store::ShardState(), store::FieldRegistry(),
-                                         store::ManifestRecord(), Call::Background()));
-  entry.collection = std::make_shared<Collection>(services_, number, entry.info, std::move(encoder),
+                                         {{set.served.index, store::ManifestRecord()}},
+                                         Call::Background()));
+  entry.collection = std::make_shared<Collection>(services_, number, entry.info,
+                                                  std::make_shared<const SpaceSet>(std::move(set)),
                                                   entry.shard, operations_);
   absl::MutexLock lock(&mu_);
   return entries_.emplace(info.name, std::move(entry)).first->second.info;
@@ -415,15 +447,7 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Create(const CollectionSpec& s
 absl::StatusOr<CollectionInfo> CollectionCatalog::Update(std::string_view name,
                                                          const CollectionUpdate& update) {
   absl::MutexLock change(&change_mu_);
-  KITH_RETURN_IF_ERROR(Find(name).status());
-  KITH_ASSIGN_OR_RETURN(Entry entry, Copy(name));
-  if (!update.if_match.empty() && update.if_match != entry.info.etag) {
-    return Error(absl::StatusCode::kAborted, reason::kEtagMismatch,
-                 "collection \"{}\" has etag {}, the condition was {}", name, entry.info.etag,
-                 Quoted(update.if_match))
-        .Field("etag")
-        .With("current_etag", entry.info.etag);
-  }
+  KITH_ASSIGN_OR_RETURN(Entry entry, ToChange(name, update.if_match, "etag"));
   if (update.description) {
     KITH_RETURN_IF_ERROR(CheckDescription(*update.description, services_->limits));
     entry.info.description = *update.description;
@@ -435,7 +459,7 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Update(std::string_view name,
   if (update.index) {
     KITH_RETURN_IF_ERROR(InField(ValidateIndexSettings(*update.index), "index"));
     entry.info.space.index = *update.index;
-    const std::shared_ptr<const View> view = entry.shard->view();
+    const std::shared_ptr<const View> view = entry.shard->served()->view();
     KITH_RETURN_IF_ERROR(CheckMemory(entry.info.space, view->passages, view->index.memory_bytes()));
   }
   if (update.default_durability) {
@@ -449,7 +473,7 @@ absl::StatusOr<CollectionInfo> CollectionCatalog::Update(std::string_view name,
   batch.PutCollection(entry.number, RecordOf(entry));
   KITH_RETURN_IF_ERROR(services_->store->Commit(batch, storage::Durability::kSynced));
   entry.collection->ReplaceInfo(entry.info);
-  entry.shard->indexer().Configure(entry.info.space.index);
+  entry.shard->served()->indexer().Configure(entry.info.space.index);
   absl::MutexLock lock(&mu_);
   return (entries_.find(name)->second = std::move(entry)).info;
 }
@@ -468,7 +492,7 @@ absl::StatusOr<Operation> CollectionCatalog::Delete(std::string_view name,
   }
   // Writes that were accepted are answered first; those that come later find no collection.
   // The indexer first: what it has on the strand ends before Close returns.
-  entry.shard->indexer().Stop();
+  entry.shard->StopIndexing();
   if (entry.collection != nullptr) entry.shard->Close();
   const uint32_t shard_number = entry.shard->identity().shard;
   const Operation operation = operations_->New(OperationKind::kReclaimCollection, entry.info.name);
@@ -478,11 +502,17 @@ absl::StatusOr<Operation> CollectionCatalog::Delete(std::string_view name,
   batch.PutCollection(entry.number, record);
   batch.PutOperation(operation.id, OperationRecordOf(operation, entry.number));
   batch.DropShard(shard_number);
+  std::optional<Operation> filling;
+  if (entry.info.reembedding && IsFilling(entry, entry.info.reembedding->operation)) {
+    filling = operations_->Ending(entry.info.reembedding->operation,
+                                  absl::CancelledError("the collection has been deleted"));
+  }
+  if (filling) batch.PutOperation(filling->id, OperationRecordOf(*filling, entry.number));
   if (absl::Status stored = services_->store->Commit(batch, storage::Durability::kSynced);
       !stored.ok()) {
     if (entry.collection != nullptr) {
       entry.shard->Reopen();
-      entry.shard->indexer().Resume();
+      entry.shard->ResumeIndexing();
     }
     return stored;
   }
@@ -490,19 +520,26 @@ absl::StatusOr<Operation> CollectionCatalog::Delete(std::string_view name,
     absl::MutexLock lock(&mu_);
     entries_.erase(entries_.find(name));
   }
-  Reclaim(operation.id, entry.number, shard_number, entry.shard,
+  if (filling) {
+    operations_->Cancel(filling->id).IgnoreError();
+    operations_->Ended(*filling);
+  }
+  Users users = {entry.shard};
+  for (const auto& space : entry.shard->spaces()) users.push_back(space);
+  Reclaim(operation.id, entry.number, shard_number, std::move(users),
           operations_->Add(operation, entry.number));
   return operation;
 }
 
 void CollectionCatalog::Reclaim(std::string operation, uint32_t number, uint32_t shard_number,
-                                std::weak_ptr<Shard> shard, std::shared_ptr<const Call> call) {
-  if (!shard.expired() && call->Check().ok()) {
+                                Users users, std::shared_ptr<const Call> call) {
+  std::erase_if(users, [](const auto& user) { return user.expired(); });
+  if (!users.empty() && call->Check().ok()) {
     // Files are dropped under whoever reads them: wait for the last reader, without keeping a
     // thread.
     operations_->SetPhase(operation, "waiting for readers");
     services_->timer.After(kReaderPoll,
-                           [=, this] { Reclaim(operation, number, shard_number, shard, call); });
+                           [=, this] { Reclaim(operation, number, shard_number, users, call); });
     return;
   }
   services_->background.Post([=, this] {

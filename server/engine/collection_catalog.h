@@ -23,6 +23,7 @@
 #include "server/engine/collection.h"
 #include "server/engine/model_registry.h"
 #include "server/engine/operation_registry.h"
+#include "server/engine/preparer.h"
 #include "server/engine/services.h"
 #include "storage/catalog.h"
 
@@ -45,6 +46,14 @@ class CollectionCatalog {
   absl::StatusOr<CollectionInfo> Update(std::string_view name, const CollectionUpdate& update)
       ABSL_LOCKS_EXCLUDED(change_mu_);
   absl::StatusOr<Operation> Delete(std::string_view name, std::string_view if_match)
+      ABSL_LOCKS_EXCLUDED(change_mu_);
+  // See Database.
+  absl::StatusOr<Operation> Reembed(std::string_view name, const ReembedSpec& spec,
+                                    const Call& call) ABSL_LOCKS_EXCLUDED(change_mu_);
+  absl::StatusOr<CollectionInfo> CommitReembedding(std::string_view name, std::string_view if_match)
+      ABSL_LOCKS_EXCLUDED(change_mu_);
+  absl::StatusOr<CollectionInfo> RollbackReembedding(std::string_view name,
+                                                     std::string_view if_match)
       ABSL_LOCKS_EXCLUDED(change_mu_);
 
   // Unloads a model that no collection is bound to: FAILED_PRECONDITION / MODEL_IN_USE names those
@@ -75,12 +84,45 @@ class CollectionCatalog {
   // Names are few and listed in order.
   using Entries = std::map<std::string, Entry, std::less<>>;
 
+  // --- Re-embedding (collection_catalog_reembed.cc) ---
+
+  // Loaded, and of that etag if one is given: in `field` of the request.
+  absl::StatusOr<Entry> ToChange(std::string_view name, std::string_view if_match,
+                                 const char* field) const ABSL_LOCKS_EXCLUDED(mu_);
+  // NO_TEXT if a document has none.
+  absl::Status CheckTexts(const Collection& collection, const Call& call) const;
+  absl::StatusOr<VectorSpace> NewSpaceOf(const Entry& entry, const EncoderRef& encoder) const;
+  // Fills the other space of a collection, and goes on with the cut-over.
+  void StartFilling(const std::string& name, const std::shared_ptr<Collection>& collection,
+                    const std::string& operation, std::shared_ptr<const Call> call);
+  void EndFilling(const std::string& name, const std::string& operation,
+                  std::shared_ptr<const Call> call, const absl::Status& filled)
+      ABSL_LOCKS_EXCLUDED(change_mu_);
+  absl::Status CutOver(const std::string& name, const std::string& operation)
+      ABSL_LOCKS_EXCLUDED(change_mu_);
+  // Whether `entry` is being filled by that operation.
+  static bool IsFilling(const Entry& entry, std::string_view operation);
+  // `entry` has one space again, which is searched: that of this number. Ends `operation`, if it is
+  // not empty, by `status` in the same commit.
+  absl::StatusOr<CollectionInfo> KeepSpace(Entry entry, uint16_t number,
+                                           const std::string& operation, const absl::Status& status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+  // Stores `entry` and makes these its spaces, in one commit with `batch`; then in memory.
+  absl::StatusOr<CollectionInfo> StoreSpaces(
+      Entry entry, std::shared_ptr<const SpaceSet> spaces, storage::CommitBatch* batch,
+      const std::function<absl::Status(const store::ShardState&)>& when)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+  // Gives back the disk space of one that was dropped, once its last reader is gone.
+  void ReclaimSpace(uint32_t shard, uint16_t space, std::weak_ptr<SpaceIndex> index);
+
+  // ---
+
   std::shared_ptr<Shard> MakeShard(const ShardIdentity& identity,
                                    std::shared_ptr<const index::TermAnalyser> analyser,
                                    const CollectionOptions& options) const;
   absl::StatusOr<CollectionInfo> Resolve(const CollectionSpec& spec, EncoderRef* encoder) const;
-  // Index work that a stop or a crash cut short goes on.
-  void ContinueOperations(uint32_t number, Collection* collection);
+  // Index work and re-embeddings that a stop or a crash cut short go on.
+  void ContinueOperations(const std::string& name, const std::shared_ptr<Collection>& collection);
   // RESOURCE_EXHAUSTED / MEMORY_BUDGET if so many passages would not fit, once the `held` bytes of
   // what they replace are given back.
   absl::Status CheckMemory(const VectorSpace& space, uint64_t passages, uint64_t held) const;
@@ -89,12 +131,15 @@ class CollectionCatalog {
   std::vector<std::string> UsersOf(const LoadedModel& model) const ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<Entry> Copy(std::string_view name) const ABSL_LOCKS_EXCLUDED(mu_);
   store::CollectionRecord RecordOf(const Entry& entry) const;
-  void Load(const std::string& name, const store::ShardState& state,
-            const store::FieldRegistry& fields, const store::ManifestRecord& manifest,
-            const store::ModelRecord* model);
-  // Gives back the space of a dropped collection: waits for its last reader, then reclaims.
-  void Reclaim(std::string operation, uint32_t number, uint32_t shard_number,
-               std::weak_ptr<Shard> shard, std::shared_ptr<const Call> call);
+  void Load(const std::string& name, const storage::Catalog& catalog);
+  // A space of the entry with its encoder, as `catalog` has that.
+  SpaceInUse InUse(const Entry& entry, const VectorSpace& space,
+                   const storage::Catalog& catalog) const;
+  // Gives back the space of a dropped collection: waits for its last reader and build, then
+  // reclaims.
+  using Users = std::vector<std::weak_ptr<const void>>;
+  void Reclaim(std::string operation, uint32_t number, uint32_t shard_number, Users users,
+               std::shared_ptr<const Call> call);
   static absl::Status NotFound(std::string_view name);
 
   // Constant after construction.

@@ -3,6 +3,10 @@
 // them in ONE storage batch with one sync, applies them to the index, and publishes the next View.
 // A write is whole or absent, for readers and after a crash.
 //
+// A write goes to every vector space of the shard in the same storage batch: to one, or to two
+// while the collection is re-embedded. A *fill* gives a document that is there its passages in a
+// space where it has none yet; it changes nothing else of it, its etag neither.
+//
 //   wait --> check etags, request ids, field types --> reserve memory --> Commit (synced) --> apply
 //   --> publish
 //            a write that fails here is left out        the last step that may fail     cannot fail
@@ -25,28 +29,16 @@
 #include "kith/store/catalog.pb.h"
 #include "kith/store/document.pb.h"
 #include "server/engine/field_registry.h"
-#include "server/engine/indexing/index_debt.h"
 #include "server/engine/prepared_write.h"
 #include "server/engine/request_rows.h"
 #include "server/engine/row_maker.h"
 #include "server/engine/services.h"
+#include "server/engine/shard_identity.h"
+#include "server/engine/space_index.h"
 #include "server/engine/view.h"
 #include "storage/commit_batch.h"
 
 namespace kith::engine {
-
-// Which shard this is: constant.
-struct ShardIdentity {
-  uint32_t collection = 0;
-  uint32_t shard = 0;
-  std::string uuid;  // as in commit tokens
-  uint64_t epoch = 1;
-  uint32_t dimension = 0;
-  Metric metric = Metric::kCosine;
-};
-
-// The one vector space of a collection in this version.
-inline constexpr uint16_t kSpace = 0;
 
 class Committer {
  public:
@@ -54,34 +46,40 @@ class Committer {
 
   Committer(const Services* services, const ShardIdentity& identity,
             std::shared_ptr<const RowMaker> rows, store::ShardState state, FieldRegistry fields,
-            std::unique_ptr<index::IndexWriter> index, const IndexDebt* debt);
+            std::vector<std::shared_ptr<SpaceIndex>> spaces);
 
   struct Outcome {
-    std::shared_ptr<const View>
-        view;  // to be published before anybody is answered; null: nothing changed
+    // One a space, to be published before anybody is answered; none: nothing changed.
+    std::vector<std::shared_ptr<const View>> views;
     std::vector<absl::StatusOr<WriteAnswer>> answers;  // one a write
   };
   // One group. REQUIRES: writes is not empty.
   Outcome Commit(const std::vector<Write>& writes);
 
-  // For index work between two groups: nothing is reserved then.
-  index::IndexWriter& index() { return *index_; }
+  // Where writes go, the served space first.
+  const std::vector<std::shared_ptr<SpaceIndex>>& spaces() const { return spaces_; }
+  // Between two groups: writes go to these from now on. `batch` is committed, synced, together with
+  // the shard's state and the drop of what is no longer among them. Nothing changes on an error.
+  absl::Status ChangeSpaces(std::vector<std::shared_ptr<SpaceIndex>> spaces,
+                            storage::CommitBatch* batch);
 
-  // The present state as a View with a fresh snapshot.
-  std::shared_ptr<const View> MakeView();
+  const store::ShardState& state() const { return state_; }
+  // The present state as Views, one a space, with a fresh snapshot.
+  std::vector<std::shared_ptr<const View>> MakeViews();
 
  private:
   // A document as it stands after the writes of this group so far; absent: it does not exist.
   using Current = std::optional<store::DocumentRecord>;
 
-  // What a group changes in memory once it is on disk, in order.
+  // What a group changes in memory of one space once it is on disk, in order.
   struct Change {
+    size_t space = 0;                         // index in spaces_
     index::OrdinalRange deleted = {};         // of the version before; empty for a new document
     uint64_t first_ordinal = 0;               // of the version now
-    const PreparedDocument* added = nullptr;  // null: only deleted, or updated
+    const PreparedPassages* added = nullptr;  // null: only deleted, or updated
     index::OrdinalRange updated = {};         // these passages have `metadata` now
-    std::shared_ptr<const index::MetadataRow> metadata = nullptr;
-    uint64_t sequence = 0;  // of the update
+    std::shared_ptr<const index::MetadataRow> metadata = nullptr;  // of what is added or updated
+    uint64_t sequence = 0;                                         // of the update
   };
 
   // What a change of metadata makes of a document; absent: there is no such document.
@@ -107,7 +105,21 @@ class Committer {
   bool StageDelete(const DocumentDelete& one, storage::CommitBatch* batch);
   UpsertResult StageUpdate(const std::string& id, std::optional<Updated> updated,
                            storage::CommitBatch* batch);
-  index::OrdinalRange StageRemoval(const store::DocumentRecord& old, storage::CommitBatch* batch);
+  // Puts a document's passages into a space, and their range into its record.
+  void StagePassages(const std::string& id, const PreparedPassages& passages,
+                     const std::shared_ptr<const index::MetadataRow>& metadata,
+                     index::OrdinalRange replaced, store::DocumentRecord* record,
+                     storage::CommitBatch* batch);
+  void StageFill(const PreparedFill& fill, storage::CommitBatch* batch);
+  // One a space: what went; empty where the document had no passages.
+  std::vector<index::OrdinalRange> StageRemoval(const store::DocumentRecord& old,
+                                                storage::CommitBatch* batch);
+  absl::Status CheckSpaces(const PreparedWrite& write) const;
+  const PreparedPassages* PassagesIn(const std::vector<PreparedPassages>& parts,
+                                     size_t space) const;
+  std::optional<size_t> PlaceOf(uint16_t space) const;
+  void DropForgotten(store::DocumentRecord* record) const;
+  store::SpaceCounter* Counter(size_t space);
   absl::Status Persist(bool sync, storage::CommitBatch* batch);
   void Apply();
   WriteAnswer Repeat(const store::RequestRecord& record, WriteAnswer first) const;
@@ -116,13 +128,11 @@ class Committer {
   const Services* const services_;
   const ShardIdentity identity_;
   const std::shared_ptr<const RowMaker> rows_;
-  const IndexDebt* const debt_;
 
   // The shard's state as of the last commit.
   store::ShardState state_;
   std::shared_ptr<const FieldRegistry> fields_;
-  const std::unique_ptr<index::IndexWriter> index_;
-  MemoryBudget::Reservation index_memory_;
+  std::vector<std::shared_ptr<SpaceIndex>> spaces_;
   RequestRows requests_;
   uint64_t synced_sequence_;  // commits up to this one survive the loss of power
 
@@ -130,7 +140,7 @@ class Committer {
   store::ShardState next_state_;
   FieldRegistry next_fields_;
   bool fields_changed_ = false;
-  index::RowNeeds reserved_;
+  std::vector<index::RowNeeds> reserved_;  // one a space
   absl::flat_hash_map<std::string, Current> current_;
   std::vector<Change> changes_;
 };

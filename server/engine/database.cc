@@ -75,6 +75,21 @@ class DatabaseImpl final : public Database {
     KITH_RETURN_IF_ERROR(CheckServing());
     return catalog_.Delete(name, if_match);
   }
+  absl::StatusOr<Operation> ReembedCollection(std::string_view name, const ReembedSpec& spec,
+                                              const Call& call) override {
+    KITH_RETURN_IF_ERROR(CheckServing());
+    return catalog_.Reembed(name, spec, call);
+  }
+  absl::StatusOr<CollectionInfo> CommitReembedding(std::string_view name,
+                                                   std::string_view if_match) override {
+    KITH_RETURN_IF_ERROR(CheckServing());
+    return catalog_.CommitReembedding(name, if_match);
+  }
+  absl::StatusOr<CollectionInfo> RollbackReembedding(std::string_view name,
+                                                     std::string_view if_match) override {
+    KITH_RETURN_IF_ERROR(CheckServing());
+    return catalog_.RollbackReembedding(name, if_match);
+  }
   absl::StatusOr<CollectionInfo> GetCollection(std::string_view name) const override {
     return catalog_.Get(name);
   }
@@ -141,7 +156,7 @@ class DatabaseImpl final : public Database {
 
   void ScheduleScrub() {
     services_.timer.After(kScrubAge, [this] {
-      for (const auto& collection : catalog_.Loaded()) collection->shard()->indexer().Scrub();
+      for (const auto& collection : catalog_.Loaded()) collection->shard()->Scrub();
       ScheduleScrub();
     });
   }

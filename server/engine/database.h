@@ -89,6 +89,20 @@ class Database {
   virtual absl::StatusOr<Operation> DeleteCollection(std::string_view name,
                                                      std::string_view if_match) = 0;
 
+  // Gives a collection another encoder while it serves: an operation that makes the vectors of all
+  // documents anew from their texts, in a second vector space, and then searches that one instead
+  // (docs/architecture.md). FAILED_PRECONDITION: NO_TEXT, NO_ENCODER, REEMBEDDING (it is already).
+  // RESOURCE_EXHAUSTED / MEMORY_BUDGET if both would not fit.
+  virtual absl::StatusOr<Operation> ReembedCollection(std::string_view name,
+                                                      const ReembedSpec& spec,
+                                                      const Call& call) = 0;
+  // After the cut-over: gives up the old space for good.
+  virtual absl::StatusOr<CollectionInfo> CommitReembedding(std::string_view name,
+                                                           std::string_view if_match) = 0;
+  // Before it is committed: back to the old space, which is as if nothing had been begun.
+  virtual absl::StatusOr<CollectionInfo> RollbackReembedding(std::string_view name,
+                                                             std::string_view if_match) = 0;
+
   // In memory, quick. Lists by name.
   virtual absl::StatusOr<CollectionInfo> GetCollection(std::string_view name) const = 0;
   virtual std::vector<CollectionInfo> ListCollections(std::string_view after_name,

@@ -13,7 +13,7 @@ namespace {
 // The rows of a View are all there: a missing one was lost.
 template <typename Row>
 absl::StatusOr<std::vector<Row>> AllPresent(std::vector<std::optional<Row>> rows, const char* what,
-                                            const ShardIdentity& shard,
+                                            const SpaceIdentity& shard,
                                             std::span<const uint64_t> ordinals) {
   std::vector<Row> out;
   out.reserve(rows.size());
@@ -36,11 +36,12 @@ absl::Status Vanished(const ShardIdentity& shard, std::string_view id) {
                Quoted(id));
 }
 
-absl::Status CheckDocumentRecord(const std::string& id, const store::DocumentRecord& record) {
-  if (record.passages_size() == 1) return absl::OkStatus();
+absl::Status CheckDocumentRecord(const std::string& id, const store::DocumentRecord& record,
+                                 uint16_t space) {
+  if (RangeIn(record, space) != nullptr) return absl::OkStatus();
   return Error(absl::StatusCode::kDataLoss, reason::kCorruption,
-               "the stored record of document {} names {} vector spaces, must be 1", Quoted(id),
-               record.passages_size());
+               "the stored record of document {} has no passages in vector space {}", Quoted(id),
+               space);
 }
 
 size_t BytesOf(const Document& document) {
@@ -57,17 +58,17 @@ std::vector<uint64_t> OrdinalsFrom(uint64_t first, uint64_t count) {
 }
 
 absl::StatusOr<std::vector<store::PassageRecord>> ReadPassages(const storage::Reader& reader,
-                                                               const ShardIdentity& shard,
+                                                               const SpaceIdentity& shard,
                                                                std::span<const uint64_t> ordinals) {
-  KITH_ASSIGN_OR_RETURN(auto rows, reader.GetPassages(shard.shard, kSpace, ordinals));
+  KITH_ASSIGN_OR_RETURN(auto rows, reader.GetPassages(shard.shard, shard.space, ordinals));
   return AllPresent(std::move(rows), "passage", shard, ordinals);
 }
 
 absl::StatusOr<std::vector<std::vector<float>>> ReadVectors(const storage::Reader& reader,
-                                                            const ShardIdentity& shard,
+                                                            const SpaceIdentity& shard,
                                                             std::span<const uint64_t> ordinals) {
   KITH_ASSIGN_OR_RETURN(auto found,
-                        reader.GetVectors(shard.shard, kSpace, shard.dimension, ordinals));
+                        reader.GetVectors(shard.shard, shard.space, shard.dimension, ordinals));
   KITH_ASSIGN_OR_RETURN(auto rows, AllPresent(std::move(found), "vector", shard, ordinals));
   std::vector<std::vector<float>> vectors;
   vectors.reserve(rows.size());
@@ -75,7 +76,7 @@ absl::StatusOr<std::vector<std::vector<float>>> ReadVectors(const storage::Reade
   return vectors;
 }
 
-absl::StatusOr<Document> ReadDocument(const storage::Reader& reader, const ShardIdentity& shard,
+absl::StatusOr<Document> ReadDocument(const storage::Reader& reader, const SpaceIdentity& shard,
                                       const std::string& id, const store::DocumentRecord& record,
                                       const DocumentSelector& select) {
   Document document;
@@ -84,7 +85,7 @@ absl::StatusOr<Document> ReadDocument(const storage::Reader& reader, const Shard
   document.create_time = {record.create_time_us()};
   document.update_time = {record.update_time_us()};
   document.text_bytes = record.text_size_bytes();
-  const store::PassageRange& range = record.passages(0);
+  const store::PassageRange& range = *RangeIn(record, shard.space);
   document.passage_count = range.passage_count();
   if (select.text && record.text_id() != 0) {
     KITH_ASSIGN_OR_RETURN(

@@ -1,5 +1,6 @@
-// HitCache: the storage rows behind hits, parsed, by ordinal. A search at full speed spends more
-// time on twenty point reads of RocksDB than on the graph; hits of real questions repeat.
+// HitCache: the storage rows behind hits, parsed, by vector space and ordinal. A search at full
+// speed spends more time on twenty point reads of RocksDB than on the graph; hits of real questions
+// repeat.
 //
 // Nothing in it ever goes stale: an ordinal is never reused, a write of a document gives all of its
 // passages new ordinals, and a change of its metadata alone gives them another *stamp*
@@ -41,12 +42,13 @@ class HitCache {
   // What names a row as a View shows it.
   struct Key {
     storage::ShardNumber shard = 0;
+    storage::SpaceNumber space = 0;
     storage::Ordinal ordinal = 0;
     storage::Sequence stamp = 0;
     friend bool operator==(const Key&, const Key&) = default;
     template <typename H>
     friend H AbslHashValue(H state, const Key& key) {
-      return H::combine(std::move(state), key.shard, key.ordinal, key.stamp);
+      return H::combine(std::move(state), key.shard, key.space, key.ordinal, key.stamp);
     }
   };
 

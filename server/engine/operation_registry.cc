@@ -1,5 +1,7 @@
 #include "server/engine/operation_registry.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "kith/base/error.h"
@@ -76,9 +78,21 @@ void OperationRegistry::SetProgress(const std::string& id, const std::string& ph
   const auto entry = entries_.find(id);
   if (entry == entries_.end() || entry->second.operation.ended()) return;
   Operation& operation = entry->second.operation;
+  const auto now = Call::Clock::now();
+  if (operation.phase != phase || entry->second.phase_begin == Call::Clock::time_point()) {
+    entry->second.phase_begin = now;
+    entry->second.done_at_begin = done;
+  }
   operation.phase = phase;
   operation.done = done;
   operation.total = total;
+  const double seconds = std::chrono::duration<double>(now - entry->second.phase_begin).count();
+  const uint64_t begin = std::min(entry->second.done_at_begin, done);
+  operation.per_second = seconds > 0 ? static_cast<double>(done - begin) / seconds : 0;
+  operation.seconds_left.reset();
+  if (operation.per_second > 0 && total >= done) {
+    operation.seconds_left = static_cast<double>(total - done) / operation.per_second;
+  }
   operation.update_time = Now();
 }
 
@@ -94,18 +108,15 @@ std::vector<OperationRegistry::Running> OperationRegistry::RunningOf(
   return running;
 }
 
-void OperationRegistry::End(const std::string& id, const absl::Status& status,
-                            storage::CommitBatch* batch) {
-  Operation ended;
-  uint32_t collection_number = 0;
-  {
-    absl::MutexLock lock(&mu_);
-    const auto entry = entries_.find(id);
-    if (entry == entries_.end()) return;
-    ended = entry->second.operation;
-    collection_number = entry->second.collection_number;
-  }
+std::optional<Operation> OperationRegistry::Ending(const std::string& id,
+                                                   const absl::Status& status) const {
+  absl::MutexLock lock(&mu_);
+  const auto entry = entries_.find(id);
+  if (entry == entries_.end()) return std::nullopt;
+  Operation ended = entry->second.operation;
   ended.update_time = Now();
+  ended.per_second = 0;
+  ended.seconds_left.reset();
   if (status.ok()) {
     ended.state = OperationState::kSucceeded;
     ended.phase = "done";
@@ -117,7 +128,31 @@ void OperationRegistry::End(const std::string& id, const absl::Status& status,
     ended.state = OperationState::kFailed;
     ended.error = status;
   }
-  batch->PutOperation(id, OperationRecordOf(ended, collection_number));
+  return ended;
+}
+
+void OperationRegistry::Ended(const Operation& ended) {
+  std::map<uint64_t, Waiter> waiters;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto entry = entries_.find(ended.id);
+    if (entry == entries_.end()) return;
+    entry->second.operation = ended;
+    waiters.swap(entry->second.waiters);
+  }
+  for (const auto& [number, waiter] : waiters) waiter(ended);
+}
+
+void OperationRegistry::End(const std::string& id, const absl::Status& status,
+                            storage::CommitBatch* batch) {
+  const std::optional<Operation> ended = Ending(id, status);
+  if (!ended) return;
+  uint32_t collection_number = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    collection_number = entries_.at(id).collection_number;
+  }
+  batch->PutOperation(id, OperationRecordOf(*ended, collection_number));
   if (absl::Status stored = services_->store->Commit(*batch, storage::Durability::kSynced);
       !stored.ok()) {
     // It ended all the same; after a restart it is begun again, which does no harm.
@@ -125,15 +160,7 @@ void OperationRegistry::End(const std::string& id, const absl::Status& status,
         Event::Level::kWarning,
         "the end of operation " + id + " could not be stored: " + std::string(stored.message()));
   }
-  std::map<uint64_t, Waiter> waiters;
-  {
-    absl::MutexLock lock(&mu_);
-    const auto entry = entries_.find(id);
-    if (entry == entries_.end()) return;
-    entry->second.operation = ended;
-    waiters.swap(entry->second.waiters);
-  }
-  for (const auto& [number, waiter] : waiters) waiter(ended);
+  Ended(*ended);
 }
 
 void OperationRegistry::EndWaits() {

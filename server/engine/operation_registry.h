@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,11 @@ class OperationRegistry final : public Operations {
     std::shared_ptr<const Call> call;
   };
   std::vector<Running> RunningOf(uint32_t collection_number) const ABSL_LOCKS_EXCLUDED(mu_);
+  // The same in two steps, for an end that is stored together with what else it changes: put
+  // Ending() into that batch, and say Ended() when it is committed. nullopt: there is none.
+  std::optional<Operation> Ending(const std::string& id, const absl::Status& status) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void Ended(const Operation& ended) ABSL_LOCKS_EXCLUDED(mu_);
   // Ends it by `status` (CANCELLED ends it as cancelled), stores that together with what `batch`
   // holds, and wakes those who wait.
   void End(const std::string& id, const absl::Status& status, storage::CommitBatch* batch)
@@ -72,6 +78,9 @@ class OperationRegistry final : public Operations {
     Operation operation;
     uint32_t collection_number = 0;
     std::shared_ptr<Call> call;
+    // Where the phase stood when it began here: rates are counted from there.
+    Call::Clock::time_point phase_begin = {};
+    uint64_t done_at_begin = 0;
     std::map<uint64_t, Waiter> waiters;
   };
 

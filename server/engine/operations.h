@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,7 @@ enum class OperationKind : uint8_t {  // never renumber
   kReclaimCollection = 1,
   kSealIndex = 2,   // every row that waits gets into a graph
   kMergeIndex = 3,  // and the segments are merged as far as they go
+  kReembed = 4,     // a second vector space gets all documents, and is searched from then on
   kLoadModel = 5,
   kUnloadModel = 6,
 };
@@ -48,7 +50,10 @@ struct Operation {
   OperationState state = OperationState::kRunning;
   std::string phase;
   uint64_t done = 0, total = 0;
-  absl::Status error;  // in state kFailed
+  // Since the phase began here; a restart begins it again.
+  double per_second = 0;
+  std::optional<double> seconds_left;  // absent: not known
+  absl::Status error;                  // in state kFailed
   Timestamp create_time, update_time;
 
   bool ended() const { return state != OperationState::kRunning; }

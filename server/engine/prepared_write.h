@@ -24,19 +24,35 @@
 
 namespace kith::engine {
 
+struct SpaceSet;
+
+// A document's passages in one vector space.
+struct PreparedPassages {
+  uint16_t space = 0;
+  std::vector<Passage> passages;       // at least one
+  std::vector<float> vectors;          // [passages, dimension]
+  std::vector<index::RowTerms> terms;  // one a passage
+  index::RowNeeds needs;               // of all of them
+  std::string source_hash;             // as store::PassageRange has it
+  bool truncated = false;
+};
+
 struct PreparedDocument {
   std::string id;
   std::string text;
   std::string if_match, if_none_match;
   // Complete but for what the commit decides: sequence, ordinals, text id, time of creation.
   store::DocumentRecord record;
-  std::vector<Passage> passages;  // at least one
-  std::vector<float> vectors;     // [passages, dimension]
-  // What the index takes beside the vectors.
+  std::shared_ptr<const index::MetadataRow> metadata;  // what the index takes of it
+  std::vector<PreparedPassages> spaces;                // the served one first
+};
+
+// Passages for a document as it was written by commit `sequence`, in a space where it has none.
+struct PreparedFill {
+  std::string id;
+  uint64_t sequence = 0;
   std::shared_ptr<const index::MetadataRow> metadata;
-  std::vector<index::RowTerms> terms;  // one a passage
-  index::RowNeeds needs;               // of all its passages
-  bool truncated = false;
+  PreparedPassages passages;
 };
 
 // What a write is answered with, upserts, deletes and updates of metadata alike.
@@ -56,6 +72,7 @@ struct PreparedWrite {
   std::vector<PreparedDocument> documents;
   std::vector<DocumentDelete> deletes;
   std::vector<MetadataChange> updates;
+  std::vector<PreparedFill> fills;
   std::string request_id;  // empty: the request may not be repeated
   RequestHash request_hash;
   // The request id was seen before: the committer answers, and there is nothing in here to write.
@@ -67,11 +84,17 @@ struct PreparedWrite {
   std::shared_ptr<const Call> call;
   WriteDone done;
   MemoryBudget::Reservation memory;  // for what is in here
+  // The spaces that it was prepared for: held until it is committed, so that whoever changes them
+  // can wait for it.
+  std::shared_ptr<const SpaceSet> spaces;
   InFlight::Ticket ticket;
 
   size_t passage_count() const {
     size_t count = 0;
-    for (const PreparedDocument& document : documents) count += document.passages.size();
+    for (const PreparedDocument& document : documents) {
+      for (const PreparedPassages& space : document.spaces) count += space.passages.size();
+    }
+    for (const PreparedFill& fill : fills) count += fill.passages.passages.size();
     return count;
   }
 };

@@ -1,6 +1,7 @@
 #include "server/engine/preparer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "index/vector_check.h"
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
+#include "server/engine/document_reader.h"
 #include "server/engine/random_id.h"
 #include "server/engine/records.h"
 #include "server/engine/request_rows.h"
@@ -78,34 +80,65 @@ absl::Status CheckOwnVector(const OwnVector& vector, const VectorSpace& space) {
       .With("given_fingerprint", vector.fingerprint);
 }
 
+// What the passages of a space wait for.
+struct Waiting {
+  size_t document = 0;  // in the write
+  size_t part = 0;      // of its spaces
+};
+struct SpaceQueue {
+  const SpaceInUse* space;
+  std::vector<Waiting> waiting;
+  std::vector<EncodeQueue::Sequence> sequences;  // of all of them, in order
+};
+
 // One upsert on its way: documents become PreparedDocuments, and what has to be encoded is
-// gathered.
+// gathered by vector space.
 class UpsertPreparation {
  public:
   UpsertPreparation(const Services& services, const PrepareContext& context)
-      : services_(services), context_(context) {}
+      : services_(services), context_(context) {
+    queues_.push_back({&context.spaces->served, {}, {}});
+    if (context.spaces->other) queues_.push_back({&*context.spaces->other, {}, {}});
+  }
 
   absl::Status Run(UpsertRequest request, std::shared_ptr<const Call> call);
 
   Prepared TakeWrite() { return std::move(write_); }
-  std::vector<EncodeQueue::Sequence> TakeSequences() { return std::move(sequences_); }
+  std::vector<SpaceQueue> TakeQueues() { return std::move(queues_); }
 
  private:
-  absl::Status AddDocument(DocumentInput input, Truncation truncation);
-  absl::Status AddPassages(const DocumentInput& input, Truncation truncation,
+  absl::Status AddDocument(DocumentInput input, Truncation truncation,
+                           const std::optional<store::DocumentRecord>& present);
+  // The document's passages in one space: its own vector, those that are stored, or to be encoded.
+  absl::Status AddPassages(SpaceQueue* queue, const DocumentInput& input, Truncation truncation,
+                           const std::optional<store::DocumentRecord>& present,
                            PreparedDocument* document);
-  // What the index takes beside the vectors.
-  void AddRows(Metadata metadata, PreparedDocument* document);
+  absl::StatusOr<bool> Reuse(const SpaceInUse& space, Truncation truncation,
+                             const store::DocumentRecord& present, const std::string& text,
+                             PreparedPassages* passages) const;
+  // As they are stored, if they have a text that may be unchanged.
+  absl::StatusOr<std::vector<std::optional<store::DocumentRecord>>> Present(
+      const std::vector<DocumentInput>& documents) const;
   absl::Status CheckPassageCount(size_t documents) const;
   absl::StatusOr<bool> WasSeen() const;
 
   const Services& services_;
   const PrepareContext& context_;
   Prepared write_ = std::make_unique<PreparedWrite>();
-  std::vector<EncodeQueue::Sequence> sequences_;
+  std::vector<SpaceQueue> queues_;
   size_t bytes_ = 0;
-  size_t passages_ = 0;
+  size_t passages_ = 0;  // in the space that has the most
 };
+
+// What the index takes of passages beside their vectors.
+void AddTerms(const RowMaker& rows, std::string_view text, const index::MetadataRow& metadata,
+              PreparedPassages* passages) {
+  for (const Passage& passage : passages->passages) {
+    const std::string_view span = text.substr(passage.begin, passage.end - passage.begin);
+    passages->terms.push_back(rows.Terms(passage.heading_path, span));
+    passages->needs.Add(passages->terms.back(), metadata);
+  }
+}
 
 absl::Status UpsertPreparation::Run(UpsertRequest request, std::shared_ptr<const Call> call) {
   const Limits& limits = services_.limits;
@@ -126,17 +159,28 @@ absl::Status UpsertPreparation::Run(UpsertRequest request, std::shared_ptr<const
     if (input.id.empty()) input.id = NewUlid(write_->time.micros / 1000);
   }
   KITH_RETURN_IF_ERROR(CheckIds(request.documents, "documents", limits));
+  KITH_ASSIGN_OR_RETURN(const auto present, Present(request.documents));
   const size_t count = request.documents.size();
   for (size_t i = 0; i < count; ++i) {
     KITH_RETURN_IF_ERROR(write_->call->Check());
-    KITH_RETURN_IF_ERROR(InField(AddDocument(std::move(request.documents[i]), request.truncation),
-                                 FieldOf("documents", i)));
+    KITH_RETURN_IF_ERROR(
+        InField(AddDocument(std::move(request.documents[i]), request.truncation, present[i]),
+                FieldOf("documents", i)));
     KITH_RETURN_IF_ERROR(CheckPassageCount(count));
   }
-  KITH_ASSIGN_OR_RETURN(write_->memory,
-                        services_.memory.ReserveForWrite(
-                            bytes_ + passages_ * context_.space.dimension * sizeof(float)));
+  KITH_ASSIGN_OR_RETURN(write_->memory, services_.memory.ReserveForWrite(bytes_));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::optional<store::DocumentRecord>>> UpsertPreparation::Present(
+    const std::vector<DocumentInput>& documents) const {
+  const absl::StatusOr<EncoderRef>& encoder = context_.encoder();
+  if (encoder.ok() && *encoder == nullptr) {
+    return std::vector<std::optional<store::DocumentRecord>>(documents.size());
+  }
+  std::vector<std::string_view> ids;
+  for (const DocumentInput& input : documents) ids.push_back(input.id);
+  return services_.store->Latest().GetDocuments(context_.shard, ids);
 }
 
 absl::StatusOr<bool> UpsertPreparation::WasSeen() const {
@@ -157,11 +201,21 @@ absl::Status UpsertPreparation::CheckPassageCount(size_t documents) const {
       .With("limit", limit);
 }
 
-absl::Status UpsertPreparation::AddDocument(DocumentInput input, Truncation truncation) {
+absl::Status UpsertPreparation::AddDocument(DocumentInput input, Truncation truncation,
+                                            const std::optional<store::DocumentRecord>& present) {
   if (!input.text.empty() || !input.vector) {
     KITH_RETURN_IF_ERROR(ValidateText(input.text, services_.limits));
   }
-  if (input.vector) KITH_RETURN_IF_ERROR(CheckOwnVector(*input.vector, context_.space));
+  if (input.vector) {
+    KITH_RETURN_IF_ERROR(CheckOwnVector(*input.vector, context_.space()));
+    if (input.text.empty() && context_.spaces->other) {
+      return Error(absl::StatusCode::kFailedPrecondition, reason::kReembedding,
+                   "the collection is being re-embedded by the encoder \"{}\": it takes documents "
+                   "with a text, beside which they may have a vector",
+                   context_.spaces->other->space.encoder)
+          .Field("text");
+    }
+  }
   KITH_RETURN_IF_ERROR(ValidateMetadata(input.metadata, services_.limits));
 
   PreparedDocument& document = write_->documents.emplace_back();
@@ -170,72 +224,127 @@ absl::Status UpsertPreparation::AddDocument(DocumentInput input, Truncation trun
   document.record.set_update_time_us(write_->time.micros);
   document.record.set_content_hash(ContentHash(input));
   WriteMetadata(input.metadata, &document.record);
-  if (input.vector) {
-    document.passages.push_back({.end = input.text.size()});
-    document.vectors = std::move(input.vector->values);
-  } else {
-    KITH_RETURN_IF_ERROR(AddPassages(input, truncation, &document));
+  document.metadata = std::make_shared<const index::MetadataRow>(
+      context_.rows->MetadataOf(std::move(input.metadata)));
+  size_t most = 0;
+  for (SpaceQueue& queue : queues_) {
+    KITH_RETURN_IF_ERROR(AddPassages(&queue, input, truncation, present, &document));
+    const PreparedPassages& added = document.spaces.back();
+    most = std::max(most, added.passages.size());
+    bytes_ += added.passages.size() * queue.space->space.dimension * sizeof(float);
+    for (const index::RowTerms& terms : added.terms) bytes_ += terms.memory_bytes();
   }
+  passages_ += most;
   document.text = std::move(input.text);
-  AddRows(std::move(input.metadata), &document);
-  passages_ += document.passages.size();
-  bytes_ += 2 * document.text.size() + document.record.ByteSizeLong();
+  bytes_ +=
+      2 * document.text.size() + document.record.ByteSizeLong() + MetadataBytes(*document.metadata);
   document.id = std::move(input.id);
   document.if_match = std::move(input.if_match);
   document.if_none_match = std::move(input.if_none_match);
   return absl::OkStatus();
 }
 
-void UpsertPreparation::AddRows(Metadata metadata, PreparedDocument* document) {
-  document->metadata =
-      std::make_shared<const index::MetadataRow>(context_.rows->MetadataOf(std::move(metadata)));
-  for (const Passage& passage : document->passages) {
-    const std::string_view span =
-        std::string_view(document->text).substr(passage.begin, passage.end - passage.begin);
-    document->terms.push_back(context_.rows->Terms(passage.heading_path, span));
-    document->needs.Add(document->terms.back(), *document->metadata);
-    bytes_ += document->terms.back().memory_bytes();
-  }
-  bytes_ += MetadataBytes(*document->metadata);
-}
-
-absl::Status UpsertPreparation::AddPassages(const DocumentInput& input, Truncation truncation,
+absl::Status UpsertPreparation::AddPassages(SpaceQueue* queue, const DocumentInput& input,
+                                            Truncation truncation,
+                                            const std::optional<store::DocumentRecord>& present,
                                             PreparedDocument* document) {
-  KITH_ASSIGN_OR_RETURN(const EncoderRef encoder, RequireEncoder(context_));
-  KITH_ASSIGN_OR_RETURN(document->passages,
-                        Split(*encoder, input.text, context_.options.splitter, *write_->call));
-  for (Passage& passage : document->passages) {
-    const std::string_view span =
-        std::string_view(input.text).substr(passage.begin, passage.end - passage.begin);
-    encoder::EncodedInput encoded =
-        encoder->Prepare(encoder::PassageText(passage.heading_path, span), encoder::Role::kPassage);
-    if (encoded.truncated()) {
-      if (truncation == Truncation::kNever) {
-        return TooManyTokens(encoded.tokens_before_truncation, encoder->info().max_tokens);
-      }
-      document->truncated = true;
+  const SpaceInUse& space = *queue->space;
+  PreparedPassages& passages = document->spaces.emplace_back();
+  passages.space = space.space.number;
+  if (input.vector && queue == &queues_.front()) {
+    passages.passages.push_back({.end = input.text.size()});
+    passages.vectors = input.vector->values;
+    AddTerms(*context_.rows, input.text, *document->metadata, &passages);
+    return absl::OkStatus();
+  }
+  if (present) {
+    KITH_ASSIGN_OR_RETURN(const bool reused,
+                          Reuse(space, truncation, *present, input.text, &passages));
+    if (reused) {
+      AddTerms(*context_.rows, input.text, *document->metadata, &passages);
+      return absl::OkStatus();
     }
-    passage.token_count = encoded.token_ids.size();
-    write_->encoded_tokens += encoded.token_ids.size();
-    sequences_.push_back(std::move(encoded.token_ids));
+  }
+  KITH_ASSIGN_OR_RETURN(SplitPassages split, SplitFor(space, context_, input.text, truncation,
+                                                      *document->metadata, *write_->call));
+  passages = std::move(split.passages);
+  write_->encoded_tokens += split.tokens;
+  queue->waiting.push_back({write_->documents.size() - 1, document->spaces.size() - 1});
+  std::move(split.sequences.begin(), split.sequences.end(), std::back_inserter(queue->sequences));
+  return absl::OkStatus();
+}
+
+// Encoding is a function of what the source hash covers: what is stored under the same one is what
+// would come out again.
+absl::StatusOr<bool> UpsertPreparation::Reuse(const SpaceInUse& space, Truncation truncation,
+                                              const store::DocumentRecord& present,
+                                              const std::string& text,
+                                              PreparedPassages* passages) const {
+  const store::PassageRange* range = RangeIn(present, space.space.number);
+  if (range == nullptr || present.text_size_bytes() != text.size() ||
+      (range->truncated() && truncation == Truncation::kNever) ||
+      range->source_hash() != SourceHash(text, context_.options.splitter, space.space)) {
+    return false;
+  }
+  const storage::Reader reader = services_.store->Latest();
+  const std::vector<uint64_t> ordinals =
+      OrdinalsFrom(range->first_ordinal(), range->passage_count());
+  KITH_ASSIGN_OR_RETURN(const auto records,
+                        reader.GetPassages(context_.shard, space.space.number, ordinals));
+  KITH_ASSIGN_OR_RETURN(const auto vectors, reader.GetVectors(context_.shard, space.space.number,
+                                                              space.space.dimension, ordinals));
+  PreparedPassages stored;
+  stored.space = space.space.number;
+  stored.source_hash = range->source_hash();
+  stored.truncated = range->truncated();
+  for (size_t i = 0; i < ordinals.size(); ++i) {
+    // Written anew since its record was read; or damaged, which is for readers to find.
+    if (!records[i] || !vectors[i] || records[i]->end() > text.size()) return false;
+    stored.passages.push_back(ReadPassage(*records[i]));
+    const std::vector<float>& values = vectors[i]->values;
+    stored.vectors.insert(stored.vectors.end(), values.begin(), values.end());
+  }
+  *passages = std::move(stored);
+  return true;
+}
+
+// A prepared upsert, whose passages are encoded one space after the other.
+struct Encoding {
+  const Services& services;
+  std::shared_ptr<const SpaceSet> spaces;  // what the queues refer to
+  Prepared write;
+  std::vector<SpaceQueue> queues;
+  std::shared_ptr<const Call> call;
+  PreparedDone done;
+};
+
+absl::Status PlaceRows(std::span<const float> rows, const SpaceQueue& queue, PreparedWrite* write) {
+  for (const Waiting& waiting : queue.waiting) {
+    PreparedPassages& passages = write->documents[waiting.document].spaces[waiting.part];
+    const size_t count = passages.passages.size() * queue.space->space.dimension;
+    KITH_RETURN_IF_ERROR(InField(PlaceVectors(rows.first(count), queue.space->space, &passages),
+                                 FieldOf("documents", waiting.document)));
+    rows = rows.subspan(count);
   }
   return absl::OkStatus();
 }
 
-// Puts the rows of an encoder's answer into the documents that wait for them, in order.
-absl::Status PlaceVectors(std::span<const float> rows, const VectorSpace& space,
-                          PreparedWrite* write) {
-  size_t next = 0;
-  for (size_t i = 0; i < write->documents.size(); ++i) {
-    PreparedDocument& document = write->documents[i];
-    if (!document.vectors.empty()) continue;  // the client's own
-    const size_t count = document.passages.size() * space.dimension;
-    document.vectors.assign(rows.begin() + next, rows.begin() + next + count);
-    next += count;
-    KITH_RETURN_IF_ERROR(
-        InField(CheckEmbeddings(document.vectors, space), FieldOf("documents", i)));
+void EncodeFrom(const std::shared_ptr<Encoding>& encoding, size_t next) {
+  while (next < encoding->queues.size() && encoding->queues[next].sequences.empty()) ++next;
+  if (next == encoding->queues.size()) return encoding->done(std::move(encoding->write));
+  SpaceQueue& queue = encoding->queues[next];
+  auto encoded = [encoding, next](absl::StatusOr<std::vector<float>> rows) {
+    absl::Status status =
+        rows.ok() ? PlaceRows(*rows, encoding->queues[next], encoding->write.get()) : rows.status();
+    if (!status.ok()) return encoding->done(std::move(status));
+    EncodeFrom(encoding, next + 1);
+  };
+  if (absl::Status status = encoding->services.encodes.Submit(
+          *queue.space->encoder, std::move(queue.sequences), encoder::Role::kPassage,
+          encoding->call, std::move(encoded));
+      !status.ok()) {
+    encoding->done(std::move(status));
   }
-  return absl::OkStatus();
 }
 
 // About what a change takes while it waits for its commit.
@@ -247,16 +356,49 @@ size_t BytesOf(const MetadataChange& change) {
 
 }  // namespace
 
-absl::StatusOr<EncoderRef> RequireEncoder(const PrepareContext& context) {
-  if (!context.encoder.ok()) return context.encoder.status();
-  if (*context.encoder == nullptr) {
+absl::StatusOr<EncoderRef> RequireEncoder(const SpaceInUse& space) {
+  if (!space.encoder.ok()) return space.encoder.status();
+  if (*space.encoder == nullptr) {
     return Error(absl::StatusCode::kFailedPrecondition, reason::kNoEncoder,
                  "the collection has no encoder: send a vector of {} values instead of text",
-                 context.space.dimension)
+                 space.space.dimension)
         .Field("text")
-        .With("dimension", context.space.dimension);
+        .With("dimension", space.space.dimension);
   }
-  return *context.encoder;
+  return *space.encoder;
+}
+
+absl::StatusOr<SplitPassages> SplitFor(const SpaceInUse& space, const PrepareContext& context,
+                                       std::string_view text, Truncation truncation,
+                                       const index::MetadataRow& metadata, const Call& call) {
+  KITH_ASSIGN_OR_RETURN(const EncoderRef encoder, RequireEncoder(space));
+  SplitPassages split;
+  PreparedPassages& passages = split.passages;
+  passages.space = space.space.number;
+  passages.source_hash = SourceHash(text, context.options.splitter, space.space);
+  KITH_ASSIGN_OR_RETURN(passages.passages, Split(*encoder, text, context.options.splitter, call));
+  for (Passage& passage : passages.passages) {
+    const std::string_view span = text.substr(passage.begin, passage.end - passage.begin);
+    encoder::EncodedInput encoded =
+        encoder->Prepare(encoder::PassageText(passage.heading_path, span), encoder::Role::kPassage);
+    if (encoded.truncated()) {
+      if (truncation == Truncation::kNever) {
+        return TooManyTokens(encoded.tokens_before_truncation, encoder->info().max_tokens);
+      }
+      passages.truncated = true;
+    }
+    passage.token_count = encoded.token_ids.size();
+    split.tokens += encoded.token_ids.size();
+    split.sequences.push_back(std::move(encoded.token_ids));
+  }
+  AddTerms(*context.rows, text, metadata, &passages);
+  return split;
+}
+
+absl::Status PlaceVectors(std::span<const float> rows, const VectorSpace& space,
+                          PreparedPassages* passages) {
+  passages->vectors.assign(rows.begin(), rows.end());
+  return CheckEmbeddings(passages->vectors, space);
 }
 
 void PrepareUpsert(const Services& services, const PrepareContext& context, UpsertRequest request,
@@ -265,22 +407,12 @@ void PrepareUpsert(const Services& services, const PrepareContext& context, Upse
   if (absl::Status status = preparation.Run(std::move(request), call); !status.ok()) {
     return done(std::move(status));
   }
-  std::vector<EncodeQueue::Sequence> sequences = preparation.TakeSequences();
-  if (sequences.empty()) return done(preparation.TakeWrite());
-
-  // std::function wants what it captures to be copyable: the write travels in a shared pointer.
-  auto write = std::make_shared<Prepared>(preparation.TakeWrite());
-  auto encoded = [write, done, space = context.space](absl::StatusOr<std::vector<float>> rows) {
-    absl::Status status = rows.ok() ? PlaceVectors(*rows, space, write->get()) : rows.status();
-    if (!status.ok()) return done(std::move(status));
-    done(std::move(*write));
-  };
-  if (absl::Status status =
-          services.encodes.Submit(*context.encoder, std::move(sequences), encoder::Role::kPassage,
-                                  call, std::move(encoded));
-      !status.ok()) {
-    done(std::move(status));
-  }
+  Prepared write = preparation.TakeWrite();
+  write->spaces = context.spaces;
+  EncodeFrom(std::make_shared<Encoding>(Encoding{services, context.spaces, std::move(write),
+                                                 preparation.TakeQueues(), std::move(call),
+                                                 std::move(done)}),
+             0);
 }
 
 absl::StatusOr<Prepared> PrepareDelete(const Services& services, const CollectionOptions& options,

@@ -26,7 +26,7 @@ absl::StatusOr<ReadView::GetAnswer> ReadView::Get(const std::vector<std::string>
                                                   const DocumentSelector& select) const {
   const storage::Reader reader(view_->snapshot);
   const std::vector<std::string_view> keys(ids.begin(), ids.end());
-  KITH_ASSIGN_OR_RETURN(const auto records, reader.GetDocuments(shard_->identity().shard, keys));
+  KITH_ASSIGN_OR_RETURN(const auto records, reader.GetDocuments(space_->identity().shard, keys));
   GetAnswer answer;
   size_t bytes = 0;
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -34,9 +34,9 @@ absl::StatusOr<ReadView::GetAnswer> ReadView::Get(const std::vector<std::string>
       answer.missing_ids.push_back(ids[i]);
       continue;
     }
-    KITH_RETURN_IF_ERROR(CheckDocumentRecord(ids[i], *records[i]));
+    KITH_RETURN_IF_ERROR(CheckDocumentRecord(ids[i], *records[i], space_->identity().space));
     KITH_ASSIGN_OR_RETURN(Document document,
-                          ReadDocument(reader, shard_->identity(), ids[i], *records[i], select));
+                          ReadDocument(reader, space_->identity(), ids[i], *records[i], select));
     bytes += BytesOf(document);
     if (bytes > kAnswerBytes) {
       return Error(absl::StatusCode::kResourceExhausted, reason::kMessageTooLarge,
@@ -52,7 +52,7 @@ absl::StatusOr<ReadView::GetAnswer> ReadView::Get(const std::vector<std::string>
 
 absl::StatusOr<DocumentPage> ReadView::List(const ListRequest& request, const Call& call) const {
   const storage::Reader reader(view_->snapshot);
-  return ReadPage({*view_, reader, shard_->identity(), Fields(), call}, request);
+  return ReadPage({*view_, reader, space_->identity(), Fields(), call}, request);
 }
 
 absl::StatusOr<DocumentCount> ReadView::Count(const std::optional<index::Filter>& filter,

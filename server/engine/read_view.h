@@ -22,6 +22,7 @@
 namespace kith::engine {
 
 class Shard;
+class SpaceIndex;
 struct View;
 
 class ReadView {
@@ -31,9 +32,12 @@ class ReadView {
     std::vector<std::string> missing_ids;  // likewise
   };
   // `unindexed`: the fields that the collection's schema leaves out of the index.
-  ReadView(std::shared_ptr<const Shard> shard, std::shared_ptr<const View> view,
-           std::vector<std::string> unindexed)
-      : shard_(std::move(shard)), view_(std::move(view)), unindexed_(std::move(unindexed)) {}
+  ReadView(std::shared_ptr<const Shard> shard, std::shared_ptr<const SpaceIndex> space,
+           std::shared_ptr<const View> view, std::vector<std::string> unindexed)
+      : shard_(std::move(shard)),
+        space_(std::move(space)),
+        view_(std::move(view)),
+        unindexed_(std::move(unindexed)) {}
 
   absl::StatusOr<GetAnswer> Get(const std::vector<std::string>& ids,
                                 const DocumentSelector& select) const;
@@ -55,6 +59,7 @@ class ReadView {
   index::FilterFieldLookup Fields() const;
 
   std::shared_ptr<const Shard> shard_;
+  std::shared_ptr<const SpaceIndex> space_;  // that the View is of
   std::shared_ptr<const View> view_;
   std::vector<std::string> unindexed_;
 };

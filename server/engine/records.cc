@@ -1,5 +1,6 @@
 #include "server/engine/records.h"
 
+#include <algorithm>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -20,6 +21,7 @@ struct KindName {
 constexpr KindName kOperationKinds[] = {{OperationKind::kReclaimCollection, "reclaim_collection"},
                                         {OperationKind::kSealIndex, "seal_index"},
                                         {OperationKind::kMergeIndex, "merge_index"},
+                                        {OperationKind::kReembed, "reembed"},
                                         {OperationKind::kLoadModel, "load_model"},
                                         {OperationKind::kUnloadModel, "unload_model"}};
 
@@ -71,6 +73,62 @@ absl::StatusOr<MetadataValue> ReadValue(const store::MetadataValue& value) {
   return Corrupt("a metadata value without a type");
 }
 
+void WriteSpace(const VectorSpace& info, const SplitterOptions& options,
+                store::VectorSpaceRecord* space) {
+  space->set_number(info.number);
+  space->set_name(info.name);
+  space->set_dimension(info.dimension);
+  space->set_metric(static_cast<store::Metric>(static_cast<int>(info.metric) + 1));
+  if (!info.encoder.empty()) {
+    store::EncoderBinding* encoder = space->mutable_encoder();
+    encoder->set_model_name(info.encoder);
+    encoder->set_artifact_hash(info.artifact_hash);
+    encoder->set_space_hash(info.space_hash);
+    encoder->set_query_prompt(info.query_prompt);
+    encoder->set_passage_prompt(info.passage_prompt);
+    encoder->set_dimensions(info.encoder_dimensions);
+  }
+  store::IndexRecord* index = space->mutable_index();
+  index->set_quantization(static_cast<store::Quantization>(info.index.quantization));
+  index->set_m(info.index.m);
+  index->set_ef_construction(info.index.ef_construction);
+  store::SplitterRecord* splitter = space->mutable_splitter();
+  splitter->set_kind(static_cast<store::SplitterKind>(options.kind));
+  splitter->set_max_tokens(options.max_tokens);
+  splitter->set_overlap_tokens(options.overlap_tokens);
+}
+
+absl::StatusOr<VectorSpace> ReadSpace(uint32_t collection, const store::VectorSpaceRecord& space) {
+  if (space.number() > UINT16_MAX || space.metric() < store::METRIC_COSINE ||
+      space.metric() > store::METRIC_L2 || space.dimension() < 1 ||
+      space.dimension() > index::kMaxDimension ||
+      space.splitter().kind() < store::SPLITTER_KIND_NONE ||
+      space.splitter().kind() > store::SPLITTER_KIND_MARKDOWN) {
+    return Corrupt(fmt::format("the schema of collection {}", collection));
+  }
+  VectorSpace info;
+  info.number = static_cast<uint16_t>(space.number());
+  info.name = space.name();
+  info.dimension = space.dimension();
+  info.metric = static_cast<Metric>(space.metric() - 1);
+  if (space.has_index()) {
+    info.index = {static_cast<Quantization>(space.index().quantization()), space.index().m(),
+                  space.index().ef_construction()};
+    if (!ValidateIndexSettings(info.index).ok()) {
+      return Corrupt(fmt::format("the index settings of collection {}", collection));
+    }
+  }
+  if (space.has_encoder()) {
+    info.encoder = space.encoder().model_name();
+    info.artifact_hash = space.encoder().artifact_hash();
+    info.space_hash = space.encoder().space_hash();
+    info.query_prompt = space.encoder().query_prompt();
+    info.passage_prompt = space.encoder().passage_prompt();
+    info.encoder_dimensions = space.encoder().dimensions();
+  }
+  return info;
+}
+
 }  // namespace
 
 std::string DocumentEtag(uint32_t shard, uint64_t sequence) {
@@ -116,6 +174,26 @@ FieldType TypeOf(const store::MetadataValue& value) {
   return FieldType::kKeyword;
 }
 
+const store::PassageRange* RangeIn(const store::DocumentRecord& record, uint16_t space) {
+  for (const store::PassageRange& range : record.passages()) {
+    if (range.space() == space) return &range;
+  }
+  return nullptr;
+}
+
+store::SpaceCounter CounterOf(const store::ShardState& state, uint16_t space) {
+  store::SpaceCounter counter;
+  counter.set_space(space);
+  for (const store::SpaceCounter& known : state.spaces()) {
+    if (known.space() == space) counter = known;
+  }
+  if (state.live_passages() != 0) {
+    counter.set_live_passages(state.live_passages());
+    counter.set_live_documents(state.live_documents());
+  }
+  return counter;
+}
+
 store::PassageRecord PassageRecordOf(const std::string& document_id, const Passage& passage) {
   store::PassageRecord record;
   record.set_document_id(document_id);
@@ -143,28 +221,15 @@ store::CollectionRecord CollectionRecordOf(const CollectionInfo& info, uint64_t 
   record.set_update_time_us(info.update_time.micros);
   record.set_revision(revision);
   record.set_default_durability(static_cast<store::Durability>(info.options.default_durability));
-  store::VectorSpaceRecord* space = record.add_spaces();
-  space->set_number(0);
-  space->set_name(info.space.name);
-  space->set_dimension(info.space.dimension);
-  space->set_metric(static_cast<store::Metric>(static_cast<int>(info.space.metric) + 1));
-  if (!info.space.encoder.empty()) {
-    store::EncoderBinding* encoder = space->mutable_encoder();
-    encoder->set_model_name(info.space.encoder);
-    encoder->set_artifact_hash(info.space.artifact_hash);
-    encoder->set_space_hash(info.space.space_hash);
-    encoder->set_query_prompt(info.space.query_prompt);
-    encoder->set_passage_prompt(info.space.passage_prompt);
-    encoder->set_dimensions(info.space.encoder_dimensions);
+  WriteSpace(info.space, info.options.splitter, record.add_spaces());
+  if (info.reembedding) {
+    WriteSpace(info.reembedding->other, info.options.splitter, record.add_spaces());
+    store::ReembeddingRecord* reembedding = record.mutable_reembedding();
+    reembedding->set_state(static_cast<store::ReembeddingState>(info.reembedding->state));
+    reembedding->set_operation_id(info.reembedding->operation);
+    reembedding->set_commit_at_cut_over(info.reembedding->commit_at_cut_over);
   }
-  store::IndexRecord* index = space->mutable_index();
-  index->set_quantization(static_cast<store::Quantization>(info.space.index.quantization));
-  index->set_m(info.space.index.m);
-  index->set_ef_construction(info.space.index.ef_construction);
-  store::SplitterRecord* splitter = space->mutable_splitter();
-  splitter->set_kind(static_cast<store::SplitterKind>(info.options.splitter.kind));
-  splitter->set_max_tokens(info.options.splitter.max_tokens);
-  splitter->set_overlap_tokens(info.options.splitter.overlap_tokens);
+  record.set_next_space(info.next_space);
   store::TermsRecord* terms = record.mutable_terms();
   terms->set_enabled(info.options.text_index.enabled);
   terms->set_language(info.options.text_index.language);
@@ -181,16 +246,12 @@ store::CollectionRecord CollectionRecordOf(const CollectionInfo& info, uint64_t 
 
 absl::StatusOr<CollectionInfo> ReadCollection(uint32_t number,
                                               const store::CollectionRecord& record) {
-  if (record.spaces_size() != 1 || record.shards_size() != 1) {
+  // storage has seen to it that there are two spaces if and only if there is a re-embedding.
+  if (record.spaces_size() > 2 || record.shards_size() != 1) {
     return Corrupt(fmt::format("collection {} has {} vector spaces and {} shards", number,
                                record.spaces_size(), record.shards_size()));
   }
-  const store::VectorSpaceRecord& space = record.spaces(0);
-  if (space.metric() < store::METRIC_COSINE || space.metric() > store::METRIC_L2 ||
-      space.dimension() < 1 || space.dimension() > index::kMaxDimension ||
-      space.splitter().kind() < store::SPLITTER_KIND_NONE ||
-      space.splitter().kind() > store::SPLITTER_KIND_MARKDOWN ||
-      record.default_durability() < store::DURABILITY_SYNCED ||
+  if (record.default_durability() < store::DURABILITY_SYNCED ||
       record.default_durability() > store::DURABILITY_APPLIED) {
     return Corrupt(fmt::format("the schema of collection {}", number));
   }
@@ -201,9 +262,10 @@ absl::StatusOr<CollectionInfo> ReadCollection(uint32_t number,
   info.create_time = {record.create_time_us()};
   info.update_time = {record.update_time_us()};
   info.options.default_durability = static_cast<Durability>(record.default_durability());
-  info.options.splitter.kind = static_cast<SplitterKind>(space.splitter().kind());
-  info.options.splitter.max_tokens = space.splitter().max_tokens();
-  info.options.splitter.overlap_tokens = space.splitter().overlap_tokens();
+  const store::SplitterRecord& splitter = record.spaces(0).splitter();
+  info.options.splitter.kind = static_cast<SplitterKind>(splitter.kind());
+  info.options.splitter.max_tokens = splitter.max_tokens();
+  info.options.splitter.overlap_tokens = splitter.overlap_tokens();
   if (record.has_terms()) {
     info.options.text_index = {record.terms().enabled(), record.terms().language(),
                                record.terms().remove_stop_words()};
@@ -213,24 +275,19 @@ absl::StatusOr<CollectionInfo> ReadCollection(uint32_t number,
   }
   info.options.unindexed_fields.assign(record.unindexed_fields().begin(),
                                        record.unindexed_fields().end());
-  info.space.name = space.name();
-  info.space.dimension = space.dimension();
-  info.space.metric = static_cast<Metric>(space.metric() - 1);
-  if (space.has_index()) {
-    info.space.index = {static_cast<Quantization>(space.index().quantization()), space.index().m(),
-                        space.index().ef_construction()};
-    if (!ValidateIndexSettings(info.space.index).ok()) {
-      return Corrupt(fmt::format("the index settings of collection {}", number));
-    }
+  KITH_ASSIGN_OR_RETURN(info.space, ReadSpace(number, record.spaces(0)));
+  if (record.has_reembedding()) {
+    Reembedding& reembedding = info.reembedding.emplace();
+    reembedding.state = static_cast<ReembeddingState>(record.reembedding().state());
+    reembedding.operation = record.reembedding().operation_id();
+    reembedding.commit_at_cut_over = record.reembedding().commit_at_cut_over();
+    KITH_ASSIGN_OR_RETURN(reembedding.other, ReadSpace(number, record.spaces(1)));
   }
-  if (space.has_encoder()) {
-    info.space.encoder = space.encoder().model_name();
-    info.space.artifact_hash = space.encoder().artifact_hash();
-    info.space.space_hash = space.encoder().space_hash();
-    info.space.query_prompt = space.encoder().query_prompt();
-    info.space.passage_prompt = space.encoder().passage_prompt();
-    info.space.encoder_dimensions = space.encoder().dimensions();
+  if (record.next_space() > UINT16_MAX) {
+    return Corrupt(
+        fmt::format("collection {} has had {} vector spaces", number, record.next_space()));
   }
+  info.next_space = static_cast<uint16_t>(std::max<uint32_t>(record.next_space(), 1));
   return info;
 }
 

@@ -30,6 +30,12 @@ void WriteMetadata(const Metadata& metadata, store::DocumentRecord* record);
 absl::StatusOr<Metadata> ReadMetadata(const store::DocumentRecord& record);
 FieldType TypeOf(const store::MetadataValue& value);
 
+// A document's passages in a vector space; null: it has none there.
+const store::PassageRange* RangeIn(const store::DocumentRecord& record, uint16_t space);
+// What a shard counts of a vector space; all 0 if nothing was written to it. Knows how shards of
+// one space were counted before format version 4.
+store::SpaceCounter CounterOf(const store::ShardState& state, uint16_t space);
+
 store::PassageRecord PassageRecordOf(const std::string& document_id, const Passage& passage);
 Passage ReadPassage(const store::PassageRecord& record);
 

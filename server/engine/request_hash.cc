@@ -106,4 +106,17 @@ std::string ContentHash(const DocumentInput& document) {
   return hasher.FinishBytes();
 }
 
+std::string SourceHash(std::string_view text, const SplitterOptions& splitter,
+                       const VectorSpace& space) {
+  Hasher hasher;
+  hasher.Add('1');
+  hasher.Add(static_cast<uint8_t>(splitter.kind));
+  hasher.Add(splitter.max_tokens);
+  hasher.Add(splitter.overlap_tokens);
+  hasher.Add(space.space_hash);
+  hasher.Add(space.dimension);
+  hasher.Add(text);
+  return hasher.FinishBytes();
+}
+
 }  // namespace kith::engine

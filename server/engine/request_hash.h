@@ -8,9 +8,11 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/engine/document.h"
+#include "server/engine/schema.h"
 #include "server/engine/write.h"
 
 namespace kith::engine {
@@ -29,6 +31,12 @@ RequestHash HashOf(const std::vector<MetadataChange>& updates);
 
 // Of one document's content (text, vector, metadata, not its id or conditions), as 16 bytes.
 std::string ContentHash(const DocumentInput& document);
+
+// Of all that decides the passages and vectors of a text in an encoder's space, as 16 bytes. Kept
+// with them: what has the same hash is not encoded again. Never change what it covers, or how,
+// without a new first byte.
+std::string SourceHash(std::string_view text, const SplitterOptions& splitter,
+                       const VectorSpace& space);
 
 }  // namespace kith::engine
 

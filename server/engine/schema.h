@@ -64,6 +64,7 @@ struct CollectionOptions {
 };
 
 struct VectorSpace {
+  uint16_t number = 0;  // in the keys of its rows; never given twice in a collection
   std::string name = "default";
   std::string encoder;  // empty: clients bring their own vectors
   uint32_t dimension = 0;
@@ -94,12 +95,26 @@ struct CollectionSpec {
   uint64_t expected_passages = 0;
 };
 
+// A change of the encoder under way: there are two vector spaces, and writes go to both.
+enum class ReembeddingState : uint8_t {  // never renumber
+  kFilling = 1,  // the old space is searched, the new one gets its documents
+  kCutOver = 2,  // the new one is searched, the old one is kept as it is
+};
+struct Reembedding {
+  ReembeddingState state = ReembeddingState::kFilling;
+  VectorSpace other;      // that is not searched: the new one, or after the cut-over the old one
+  std::string operation;  // id of the filling
+  bool commit_at_cut_over = false;
+};
+
 enum class CollectionState { kLoading, kReady, kFailed };
 
 struct CollectionInfo {
   std::string name;
   std::string description;
-  VectorSpace space;
+  VectorSpace space;  // that is searched
+  std::optional<Reembedding> reembedding = {};
+  uint16_t next_space = 1;  // number of the next one
   CollectionOptions options;
   std::string etag;
   Timestamp create_time, update_time;
@@ -113,6 +128,15 @@ struct CollectionUpdate {
   std::optional<SplitterOptions> splitter;
   std::optional<Durability> default_durability;
   std::optional<IndexSettings> index;  // of segments that are built from then on
+};
+
+// A change of a collection's encoder, as a caller asks for it.
+struct ReembedSpec {
+  std::string encoder = {};  // empty: the server's default one
+  std::string if_match = {};
+  // The old space goes at the cut-over: nothing can be rolled back then, and no write goes to two
+  // spaces any longer than it must.
+  bool commit_at_cut_over = false;
 };
 
 // Names a commit; see kith.v1.CommitToken.

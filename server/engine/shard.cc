@@ -10,7 +10,7 @@
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/engine/draining.h"
-#include "server/engine/indexing/segment_loader.h"
+#include "server/engine/records.h"
 #include "storage/store.h"
 
 namespace kith::engine {
@@ -25,46 +25,65 @@ constexpr std::chrono::seconds kVisibleWait{30};
 
 }  // namespace
 
-absl::Status Shard::Load(const store::ShardState& state, const store::FieldRegistry& fields,
-                         const store::ManifestRecord& manifest, const Call& call) {
-  total_rows_.store(state.live_passages(), std::memory_order_relaxed);
-  KITH_ASSIGN_OR_RETURN(FieldRegistry registry, FieldRegistry::FromRecord(fields));
-  KITH_ASSIGN_OR_RETURN(
-      auto index,
-      LoadIndex(
-          *services_, identity_, *rows_, state, manifest,
-          [this](uint64_t rows) { loaded_rows_.store(rows, std::memory_order_relaxed); }, call));
-  auto keeper = std::make_unique<ManifestKeeper>(services_, identity_.shard, kSpace, manifest);
-  KITH_RETURN_IF_ERROR(keeper->FollowLoaded(
-      index->Publish(), state.spaces().empty() ? 0 : state.spaces(0).next_ordinal()));
+std::shared_ptr<SpaceIndex> Shard::NewSpace(uint16_t space, uint32_t dimension,
+                                            Metric metric) const {
+  SpaceIdentity identity{identity_};
+  identity.space = space;
+  identity.dimension = dimension;
+  identity.metric = metric;
+  return std::make_shared<SpaceIndex>(services_, identity, rows_, strand_);
+}
 
-  committer_ = std::make_unique<Committer>(services_, identity_, rows_, state, std::move(registry),
-                                           std::move(index), &indexer_.debt());
-  Publish(committer_->MakeView());
-  indexer_.Begin(std::move(keeper));
+absl::Status Shard::Load(const store::ShardState& state, const store::FieldRegistry& fields,
+                         std::vector<SpaceToLoad> spaces, const Call& call) {
+  uint64_t total = 0;
+  for (const SpaceToLoad& space : spaces) {
+    total += CounterOf(state, space.index->identity().space).live_passages();
+  }
+  total_rows_.store(total, std::memory_order_relaxed);
+  KITH_ASSIGN_OR_RETURN(FieldRegistry registry, FieldRegistry::FromRecord(fields));
+  uint64_t before = 0;
+  std::vector<std::shared_ptr<SpaceIndex>> indexes;
+  for (const SpaceToLoad& space : spaces) {
+    const auto progress = [this, before](uint64_t rows) {
+      loaded_rows_.store(before + rows, std::memory_order_relaxed);
+    };
+    KITH_RETURN_IF_ERROR(space.index->Load(state, space.manifest, progress, call));
+    before += CounterOf(state, space.index->identity().space).live_passages();
+    indexes.push_back(space.index);
+  }
+  committer_ =
+      std::make_unique<Committer>(services_, identity_, rows_, state, std::move(registry), indexes);
+  const auto views = committer_->MakeViews();
+  for (size_t i = 0; i < indexes.size(); ++i) indexes[i]->Begin(views[i]);
+  absl::MutexLock lock(&mu_);
+  spaces_ = std::move(indexes);
+  sequence_ = state.sequence();
   return absl::OkStatus();
 }
 
-std::shared_ptr<const View> Shard::view() const {
-  absl::ReaderMutexLock lock(&view_mu_);
-  return view_;
+std::vector<std::shared_ptr<SpaceIndex>> Shard::spaces() const {
+  absl::MutexLock lock(&mu_);
+  return spaces_;
+}
+
+std::shared_ptr<SpaceIndex> Shard::served() const {
+  absl::MutexLock lock(&mu_);
+  return spaces_.front();
 }
 
 CommitToken Shard::TokenOf(const View& view) const {
   return {identity_.uuid, identity_.epoch, view.sequence};
 }
 
-void Shard::Publish(std::shared_ptr<const View> view) {
-  const uint64_t sequence = view->sequence;
-  {
-    absl::MutexLock lock(&view_mu_);
-    view_.swap(view);
-  }
-  indexer_.Published(*this->view());
-  view.reset();  // the old one: its last reference may drop a snapshot, which takes RocksDB's mutex
+void Shard::Publish(const std::vector<std::shared_ptr<const View>>& views) {
+  const uint64_t sequence = views.front()->sequence;
+  // Of every space before anybody is told: whoever waits for the commit may ask any of them.
+  for (size_t i = 0; i < views.size(); ++i) committer_->spaces()[i]->Publish(views[i]);
   std::vector<std::function<void(absl::Status)>> reached;
   {
     absl::MutexLock lock(&mu_);
+    sequence_ = sequence;
     for (auto it = waiters_.begin(); it != waiters_.end();) {
       if (it->second.sequence > sequence) {
         ++it;
@@ -112,7 +131,7 @@ void Shard::CommitWaiting() {
     group = TakeGroup();
   }
   Committer::Outcome outcome = committer_->Commit(group);
-  if (outcome.view != nullptr) Publish(std::move(outcome.view));
+  if (!outcome.views.empty()) Publish(outcome.views);
   uint64_t rows = 0;
   for (size_t i = 0; i < group.size(); ++i) {
     if (outcome.answers[i].ok()) rows += group[i]->passage_count();
@@ -132,7 +151,10 @@ void Shard::CommitWaiting() {
 }
 
 bool Shard::Pause(uint64_t rows) {
-  const auto pause = indexer_.debt().PauseAfter(rows);
+  std::chrono::nanoseconds pause{0};
+  for (const auto& space : committer_->spaces()) {
+    pause = std::max(pause, space->indexer().debt().PauseAfter(rows));
+  }
   if (pause.count() <= 0) return false;
   {
     absl::MutexLock lock(&mu_);
@@ -158,11 +180,28 @@ void Shard::EndPause() {
   strand_.Post([self = shared_from_this()] { self->CommitWaiting(); });
 }
 
-void Shard::OnStrand(std::function<bool(Committer&)> work, std::function<void()> after) {
-  strand_.Post([self = shared_from_this(), work = std::move(work), after = std::move(after)] {
-    if (work(*self->committer_)) self->Publish(self->committer_->MakeView());
-    after();
+absl::Status Shard::ChangeSpaces(
+    std::vector<std::shared_ptr<SpaceIndex>> spaces, storage::CommitBatch* batch,
+    const std::function<absl::Status(const store::ShardState&)>& when) {
+  absl::Status status;
+  absl::Notification done;
+  strand_.Post([&] {
+    status = when(committer_->state());
+    if (status.ok()) status = committer_->ChangeSpaces(spaces, batch);
+    if (status.ok()) {
+      const std::vector<std::shared_ptr<SpaceIndex>> before = this->spaces();
+      const auto views = committer_->MakeViews();
+      for (size_t i = 0; i < spaces.size(); ++i) {
+        const bool is_new = std::find(before.begin(), before.end(), spaces[i]) == before.end();
+        is_new ? spaces[i]->Begin(views[i]) : spaces[i]->Publish(views[i]);
+      }
+      absl::MutexLock lock(&mu_);
+      spaces_ = spaces;
+    }
+    done.Notify();
   });
+  done.WaitForNotification();
+  return status;
 }
 
 void Shard::AwaitVisible(const CommitToken& token, const std::shared_ptr<const Call>& call,
@@ -174,7 +213,7 @@ void Shard::AwaitVisible(const CommitToken& token, const std::shared_ptr<const C
                         "it was restored")
             .Field("at_least"));
   }
-  if (view()->sequence >= token.sequence) return then(absl::OkStatus());
+  if (sequence() >= token.sequence) return then(absl::OkStatus());
   uint64_t number = 0;
   {
     absl::MutexLock lock(&mu_);
@@ -185,7 +224,7 @@ void Shard::AwaitVisible(const CommitToken& token, const std::shared_ptr<const C
   }
   if (number == 0) return then(Draining());
   // Published between the look and the entry: then nobody else may come to answer.
-  if (auto now = view(); now->sequence >= token.sequence) {
+  if (sequence() >= token.sequence) {
     std::function<void(absl::Status)> mine;
     {
       absl::MutexLock lock(&mu_);
@@ -211,7 +250,7 @@ void Shard::ExpireWaiter(uint64_t number, uint64_t asked) {
     if (!waiter) return;
     then = std::move(waiter.mapped().then);
   }
-  const uint64_t applied = view()->sequence;
+  const uint64_t applied = sequence();
   then(Error(absl::StatusCode::kUnavailable, reason::kNotYetApplied, "applied {}, asked {}",
              applied, asked)
            .With("applied", applied)
@@ -256,12 +295,25 @@ void Shard::Reopen() {
   closed_ = false;
 }
 
+uint64_t Shard::sequence() const {
+  absl::MutexLock lock(&mu_);
+  return sequence_;
+}
+
 void Shard::RefreshSnapshot() {
-  strand_.Post([self = shared_from_this()] {
-    auto fresh = std::make_shared<View>(*self->view());
-    fresh->snapshot = self->services_->store->TakeSnapshot();
-    self->Publish(std::move(fresh));
-  });
+  for (const auto& space : spaces()) space->RefreshSnapshot();
+}
+
+void Shard::Scrub() {
+  for (const auto& space : spaces()) space->indexer().Scrub();
+}
+
+void Shard::StopIndexing() {
+  for (const auto& space : spaces()) space->indexer().Stop();
+}
+
+void Shard::ResumeIndexing() {
+  for (const auto& space : spaces()) space->indexer().Resume();
 }
 
 }  // namespace kith::engine

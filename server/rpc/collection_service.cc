@@ -111,6 +111,59 @@ grpc::ServerUnaryReactor* CollectionService::GetCollectionStats(Context* context
       });
 }
 
+grpc::ServerUnaryReactor* CollectionService::ReembedCollection(Context* context,
+                                                               const Bytes* request,
+                                                               Bytes* response) {
+  return Unary<v1::ReembedCollectionRequest, v1::ReembedCollectionResponse>::Run(
+      gate_, "CollectionService/ReembedCollection", context, request, response,
+      [](const auto& call) -> absl::Status {
+        return OnExecutor(call, [](auto& call) -> absl::Status {
+          const auto& in = call.request();
+          KITH_ASSIGN_OR_RETURN(
+              const auto operation,
+              call.database().ReembedCollection(in.name(),
+                                                {.encoder = in.encoder(),
+                                                 .if_match = in.if_match(),
+                                                 .commit_at_cut_over = in.commit_at_cut_over()},
+                                                *call.call()));
+          WriteOperation(operation, call.response()->mutable_operation());
+          return absl::OkStatus();
+        });
+      });
+}
+
+grpc::ServerUnaryReactor* CollectionService::CommitReembedding(Context* context,
+                                                               const Bytes* request,
+                                                               Bytes* response) {
+  return Unary<v1::CommitReembeddingRequest, v1::CommitReembeddingResponse>::Run(
+      gate_, "CollectionService/CommitReembedding", context, request, response,
+      [](const auto& call) -> absl::Status {
+        return OnExecutor(call, [](auto& call) -> absl::Status {
+          KITH_ASSIGN_OR_RETURN(
+              const auto info,
+              call.database().CommitReembedding(call.request().name(), call.request().if_match()));
+          WriteCollection(info, call.response()->mutable_collection());
+          return absl::OkStatus();
+        });
+      });
+}
+
+grpc::ServerUnaryReactor* CollectionService::RollbackReembedding(Context* context,
+                                                                 const Bytes* request,
+                                                                 Bytes* response) {
+  return Unary<v1::RollbackReembeddingRequest, v1::RollbackReembeddingResponse>::Run(
+      gate_, "CollectionService/RollbackReembedding", context, request, response,
+      [](const auto& call) -> absl::Status {
+        return OnExecutor(call, [](auto& call) -> absl::Status {
+          KITH_ASSIGN_OR_RETURN(const auto info,
+                                call.database().RollbackReembedding(call.request().name(),
+                                                                    call.request().if_match()));
+          WriteCollection(info, call.response()->mutable_collection());
+          return absl::OkStatus();
+        });
+      });
+}
+
 grpc::ServerUnaryReactor* CollectionService::EstimateCollection(Context* context,
                                                                 const Bytes* request,
                                                                 Bytes* response) {

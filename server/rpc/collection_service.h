@@ -18,8 +18,11 @@ using CollectionBase = Collections::WithRawCallbackMethod_CreateCollection<
             Collections::WithRawCallbackMethod_UpdateCollection<
                 Collections::WithRawCallbackMethod_DeleteCollection<
                     Collections::WithRawCallbackMethod_GetCollectionStats<
-                        Collections::WithRawCallbackMethod_EstimateCollection<
-                            Collections::Service>>>>>>>;
+                        Collections::WithRawCallbackMethod_ReembedCollection<
+                            Collections::WithRawCallbackMethod_CommitReembedding<
+                                Collections::WithRawCallbackMethod_RollbackReembedding<
+                                    Collections::WithRawCallbackMethod_EstimateCollection<
+                                        Collections::Service>>>>>>>>>>;
 }  // namespace internal
 
 class CollectionService final : public internal::CollectionBase {
@@ -35,6 +38,9 @@ class CollectionService final : public internal::CollectionBase {
   Reactor* UpdateCollection(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* DeleteCollection(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* GetCollectionStats(Context* context, const Bytes* request, Bytes* response) override;
+  Reactor* ReembedCollection(Context* context, const Bytes* request, Bytes* response) override;
+  Reactor* CommitReembedding(Context* context, const Bytes* request, Bytes* response) override;
+  Reactor* RollbackReembedding(Context* context, const Bytes* request, Bytes* response) override;
   Reactor* EstimateCollection(Context* context, const Bytes* request, Bytes* response) override;
 
  private:

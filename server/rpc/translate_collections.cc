@@ -82,6 +82,28 @@ v1::CollectionState WriteState(engine::CollectionState state) {
   return v1::COLLECTION_STATE_UNSPECIFIED;
 }
 
+v1::ReembeddingState WriteState(engine::ReembeddingState state) {
+  switch (state) {
+    case engine::ReembeddingState::kFilling:
+      return v1::REEMBEDDING_STATE_FILLING;
+    case engine::ReembeddingState::kCutOver:
+      return v1::REEMBEDDING_STATE_CUT_OVER;
+  }
+  return v1::REEMBEDDING_STATE_UNSPECIFIED;
+}
+
+void WriteSpace(const engine::VectorSpace& space, v1::VectorSpace* out) {
+  out->set_name(space.name);
+  out->set_encoder(space.encoder);
+  out->set_dimension(space.dimension);
+  out->set_metric(WriteMetric(space.metric));
+  out->set_encoder_fingerprint(space.space_hash);
+  out->set_query_prompt(space.query_prompt);
+  out->set_passage_prompt(space.passage_prompt);
+  out->set_encoder_dimensions(space.encoder_dimensions);
+  WriteIndexOptions(space.index, out->mutable_index());
+}
+
 v1::FieldType WriteFieldType(engine::FieldType type) {
   switch (type) {
     case engine::FieldType::kKeyword:
@@ -200,16 +222,14 @@ absl::Status AtCollection(absl::Status status) {
 void WriteCollection(const engine::CollectionInfo& info, v1::Collection* out) {
   out->set_name(info.name);
   out->set_description(info.description);
-  v1::VectorSpace* space = out->add_vector_spaces();
-  space->set_name(info.space.name);
-  space->set_encoder(info.space.encoder);
-  space->set_dimension(info.space.dimension);
-  space->set_metric(WriteMetric(info.space.metric));
-  space->set_encoder_fingerprint(info.space.space_hash);
-  space->set_query_prompt(info.space.query_prompt);
-  space->set_passage_prompt(info.space.passage_prompt);
-  space->set_encoder_dimensions(info.space.encoder_dimensions);
-  WriteIndexOptions(info.space.index, space->mutable_index());
+  WriteSpace(info.space, out->add_vector_spaces());
+  if (info.reembedding) {
+    WriteSpace(info.reembedding->other, out->add_vector_spaces());
+    v1::Reembedding* reembedding = out->mutable_reembedding();
+    reembedding->set_state(WriteState(info.reembedding->state));
+    reembedding->set_operation_id(info.reembedding->operation);
+    reembedding->set_commit_at_cut_over(info.reembedding->commit_at_cut_over);
+  }
   WriteSplitter(info.options.splitter, out->mutable_options()->mutable_splitter());
   out->mutable_options()->set_default_durability(WriteDurability(info.options.default_durability));
   WriteTextIndex(info.options.text_index, out->mutable_options()->mutable_text_index());
@@ -251,6 +271,9 @@ void WriteOperation(const engine::Operation& operation, v1::Operation* out) {
     case engine::OperationKind::kMergeIndex:
       out->set_kind(v1::OPERATION_KIND_MERGE_INDEX);
       break;
+    case engine::OperationKind::kReembed:
+      out->set_kind(v1::OPERATION_KIND_REEMBED);
+      break;
     case engine::OperationKind::kLoadModel:
       out->set_kind(v1::OPERATION_KIND_LOAD_MODEL);
       break;
@@ -263,6 +286,8 @@ void WriteOperation(const engine::Operation& operation, v1::Operation* out) {
   out->set_phase(operation.phase);
   out->set_done(operation.done);
   out->set_total(operation.total);
+  out->set_per_second(operation.per_second);
+  if (operation.seconds_left) WriteSeconds(*operation.seconds_left, out->mutable_time_left());
   if (operation.state == engine::OperationState::kFailed) {
     const absl::Status error = Public(operation.error, operation.id);
     out->set_error_code(static_cast<int32_t>(error.code()));

@@ -1,6 +1,7 @@
 #include "server/rpc/translate_common.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "kith/base/error.h"
@@ -19,7 +20,17 @@ absl::Status UnknownEnum(std::string_view type, int value, std::string_view fiel
 // sides.
 constexpr uint32_t kDefaultMaxTokens = 256, kDefaultOverlap = 32, kOverlapShare = 8;
 
+// More than any work can last.
+constexpr double kSecondsMax = 1e9;
+
 }  // namespace
+
+void WriteSeconds(double seconds, google::protobuf::Duration* out) {
+  const double kept = std::clamp(seconds, 0.0, kSecondsMax);
+  const double whole = std::floor(kept);
+  out->set_seconds(static_cast<int64_t>(whole));
+  out->set_nanos(static_cast<int32_t>((kept - whole) * 1e9));
+}
 
 absl::StatusOr<engine::Metric> ReadMetric(int value, std::string_view field) {
   switch (value) {

@@ -16,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "google/protobuf/duration.pb.h"
 #include "google/protobuf/map.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "kith/v1/common.pb.h"
@@ -43,6 +44,9 @@ void WriteVector(const std::vector<float>& values, v1::Vector* out);
 // Years 0001 to 9999, to the microsecond.
 absl::StatusOr<engine::Timestamp> ReadTimestamp(const google::protobuf::Timestamp& in);
 void WriteTimestamp(engine::Timestamp time, google::protobuf::Timestamp* out);
+
+// Not below 0, and not over 30 years: a nonsense estimate stays inside what a Duration holds.
+void WriteSeconds(double seconds, google::protobuf::Duration* out);
 
 using MetadataMap = google::protobuf::Map<std::string, v1::Value>;
 // `field`: what the map is called, for errors.

@@ -15,16 +15,6 @@
 namespace kith::rpc {
 namespace {
 
-// More than a build can last; keeps a nonsense estimate inside what a Duration holds.
-constexpr double kSecondsMax = 1e9;
-
-void WriteSeconds(double seconds, google::protobuf::Duration* out) {
-  const double kept = std::clamp(seconds, 0.0, kSecondsMax);
-  const double whole = std::floor(kept);
-  out->set_seconds(static_cast<int64_t>(whole));
-  out->set_nanos(static_cast<int32_t>((kept - whole) * 1e9));
-}
-
 v1::Quantization WriteQuantization(engine::Quantization quantization) {
   switch (quantization) {
     case engine::Quantization::kAuto:

@@ -14,6 +14,8 @@
 
 #include "client/cpp/client.h"
 #include "gtest/gtest.h"
+#include "kith/v1/admin_service.pb.h"
+#include "kith/v1/collection_service.pb.h"
 #include "kith/v1/document_service.pb.h"
 #include "kith/v1/search_service.pb.h"
 #include "tests/support/kithd_process.h"
@@ -165,14 +167,19 @@ class Writer {
 
 // With an index that has no time to be built, and with one that is sealed and merged all the time:
 // then most kills come while files and manifests are written.
+// In the last one the collection gets one encoder after the other all the time, too: then kills
+// come while there are two vector spaces, and while there begin or cease to be two.
 struct IndexWork {
   const char* name;
   std::vector<std::string> options;
+  bool reembeds = false;
 };
 const IndexWork kIndexWorks[] = {
     {"AsItIs", {}},
     {"ForcedSmall", {"--index-seal-rows=16", "--index-merge-factor=2", "--index-idle=1s"}},
+    {"Reembedding", {"--index-seal-rows=16", "--index-merge-factor=2", "--index-idle=1s"}, true},
 };
+constexpr const char* kEncoders[] = {"tiny-bert-mean", "tiny-distilbert-mean"};
 
 class KillLoopTest : public testing::TestWithParam<IndexWork> {
  protected:
@@ -185,10 +192,10 @@ class KillLoopTest : public testing::TestWithParam<IndexWork> {
   }
 
   std::unique_ptr<KithdProcess> Start(std::string* address) {
-    std::vector<std::string> options = {"--grpc-address=127.0.0.1:0", "--threads=2",
-                                        "--memory-budget=512MiB",
-                                        "--data-dir=" + (folder_.path() / "data").string(),
-                                        "--model-dir=" KITH_TEST_DATA "/encoder/tiny-bert-mean"};
+    std::vector<std::string> options = {
+        "--grpc-address=127.0.0.1:0", "--threads=2", "--memory-budget=512MiB",
+        "--data-dir=" + (folder_.path() / "data").string(),
+        std::string("--model-dir=" KITH_TEST_DATA "/encoder/") + default_encoder_};
     options.insert(options.end(), GetParam().options.begin(), GetParam().options.end());
     auto kithd = std::make_unique<KithdProcess>(folder_.path() / "kithd.log", options);
     *address = kithd->WaitUntilServing();
@@ -279,7 +286,92 @@ class KillLoopTest : public testing::TestWithParam<IndexWork> {
     return files;
   }
 
+  // The text of a passage finds it, with the score of the same text: what is searched was made by
+  // the encoder that the query is encoded by.
+  static void CheckEncoder(client::Client& client, const std::map<std::string, Written>& stored) {
+    if (stored.empty()) return;
+    v1::SearchRequest request;
+    request.set_collection(kCollection);
+    request.set_limit(1);
+    request.mutable_select()->set_text(true);
+    request.mutable_query()->set_text("cats and fish");
+    const auto some = client.Search(request);
+    ASSERT_TRUE(some.ok()) << some.status();
+    ASSERT_EQ(some->hits_size(), 1);
+    request.mutable_query()->set_text(some->hits(0).text());
+    const auto same = client.Search(request);
+    ASSERT_TRUE(same.ok()) << same.status();
+    ASSERT_EQ(same->hits_size(), 1);
+    EXPECT_NEAR(same->hits(0).score(), 1, 1e-3) << same->hits(0).text();
+  }
+
+  static v1::Collection Get(client::Client& client) {
+    v1::GetCollectionRequest request;
+    request.set_name(kCollection);
+    const auto got = client.GetCollection(request);
+    return got.ok() ? got->collection() : v1::Collection();
+  }
+
+  // The next step of a change of the encoder, or back from it. The answer may not come.
+  static void StepReembedding(client::Client& client, std::mt19937& random) {
+    const v1::Collection collection = Get(client);
+    if (collection.vector_spaces().empty()) return;  // the server was killed
+    const uint32_t dice = random() % 4;
+    if (!collection.has_reembedding()) {
+      v1::ReembedCollectionRequest request;
+      request.set_name(kCollection);
+      request.set_commit_at_cut_over(dice == 0);
+      client.ReembedCollection(request).status().IgnoreError();  // by the default encoder
+    } else if (collection.reembedding().state() == v1::REEMBEDDING_STATE_FILLING) {
+      if (dice != 0) return;
+      v1::CancelOperationRequest request;
+      request.set_id(collection.reembedding().operation_id());
+      client.CancelOperation(request).status().IgnoreError();
+    } else if (dice < 2) {
+      v1::CommitReembeddingRequest request;
+      request.set_name(kCollection);
+      client.CommitReembedding(request).status().IgnoreError();
+    } else {
+      v1::RollbackReembeddingRequest request;
+      request.set_name(kCollection);
+      client.RollbackReembedding(request).status().IgnoreError();
+    }
+  }
+
+  // The other space of a collection that has two is as complete as the one that is searched: as
+  // seen after the cut-over, if that is to come, and after the way back.
+  void CheckOtherSpace(client::Client& client, const std::map<std::string, Written>& stored) {
+    v1::Collection collection = Get(client);
+    if (!collection.has_reembedding()) return;
+    ++two_spaces_found_;
+    if (collection.reembedding().state() == v1::REEMBEDDING_STATE_FILLING) {
+      v1::WaitOperationRequest wait;
+      wait.set_id(collection.reembedding().operation_id());
+      const auto ended = client.WaitOperation(wait);
+      ASSERT_TRUE(ended.ok()) << ended.status();
+      EXPECT_EQ(ended->operation().state(), v1::OPERATION_STATE_SUCCEEDED)
+          << ended->operation().error_message();
+      CheckAll(client, stored);
+      collection = Get(client);
+      if (!collection.has_reembedding()) return;  // committed with the cut-over
+    }
+    v1::RollbackReembeddingRequest back;
+    back.set_name(kCollection);
+    const auto rolled_back = client.RollbackReembedding(back);
+    ASSERT_TRUE(rolled_back.ok()) << rolled_back.status();
+    CheckAll(client, stored);
+  }
+
+  void CheckAll(client::Client& client, const std::map<std::string, Written>& stored) {
+    EXPECT_EQ(ReadAll(client), stored);
+    CheckSearch(client, stored);
+    CheckFilters(client, stored);
+    CheckEncoder(client, stored);
+  }
+
   TempFolder folder_;
+  std::string default_encoder_ = kEncoders[0];
+  int two_spaces_found_ = 0;
 };
 
 TEST_P(KillLoopTest, NothingAcknowledgedIsLostAndNothingIsThereByHalves) {
@@ -304,26 +396,36 @@ TEST_P(KillLoopTest, NothingAcknowledgedIsLostAndNothingIsThereByHalves) {
     auto client = Connect(address);
     std::vector<std::thread> threads;
     for (Writer& writer : writers) threads.emplace_back([&] { writer.Run(*client); });
+    for (int step = 0; step < 3 && GetParam().reembeds; ++step) {
+      StepReembedding(*client, random);
+      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 200));
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(20 + random() % 300));
     kithd->Signal(SIGKILL);
     kithd->Wait();
     for (std::thread& thread : threads) thread.join();
 
     segments_found += SegmentFiles();
+    // Those of the collection are in the data folder.
+    if (GetParam().reembeds) default_encoder_ = kEncoders[random() % std::size(kEncoders)];
     kithd = Start(&address);
     // A kill damages no file that a manifest names.
     EXPECT_EQ(kithd->output().find("cannot be used"), std::string::npos) << kithd->output();
     client = Connect(address);
     const std::map<std::string, Written> stored = ReadAll(*client);
     for (Writer& writer : writers) writer.Check(stored);
-    CheckSearch(*client, stored);
-    CheckFilters(*client, stored);
+    CheckAll(*client, stored);
+    if (random() % 2 == 0) CheckOtherSpace(*client, stored);
   }
   int acknowledged = 0;
   for (const Writer& writer : writers) acknowledged += writer.acknowledged_writes();
   EXPECT_GT(acknowledged, kRounds) << "the server was killed before it did anything";
   std::cout << acknowledged << " writes acknowledged over " << kRounds << " kills, "
-            << segments_found << " segments found at restarts\n";
+            << segments_found << " segments found at restarts, two spaces " << two_spaces_found_
+            << " times\n";
+  if (GetParam().reembeds) {
+    EXPECT_GT(two_spaces_found_, 0) << "no kill came while there were two spaces";
+  }
   if (!GetParam().options.empty()) {
     EXPECT_GT(segments_found, 0U) << "nothing was ever sealed";
   }

@@ -203,6 +203,23 @@ TEST_F(SegmentFilesTest, WhatNoManifestNamesIsRemovedAndNothingElse) {
   EXPECT_THAT(*again, IsEmpty());
 }
 
+TEST_F(SegmentFilesTest, TheFilesOfOneSpaceAreRemovedAndNoOthers) {
+  ASSERT_OK(files_->Prepare(3));
+  for (const SpaceNumber space : {SpaceNumber{0}, SpaceNumber{1}, SpaceNumber{10}}) {
+    WriteBytes(files_->GraphPath(3, space, 1), "x");
+    WriteBytes(files_->MetadataPath(3, space, 1, 2), "x");
+  }
+  ASSERT_OK(files_->RemoveSpace(3, 1));
+  ASSERT_OK(files_->RemoveSpace(3, 1));
+  ASSERT_OK(files_->RemoveSpace(4, 1));
+  EXPECT_FALSE(std::filesystem::exists(files_->GraphPath(3, 1, 1)));
+  EXPECT_FALSE(std::filesystem::exists(files_->MetadataPath(3, 1, 1, 2)));
+  for (const SpaceNumber space : {SpaceNumber{0}, SpaceNumber{10}}) {
+    EXPECT_TRUE(std::filesystem::exists(files_->GraphPath(3, space, 1)));
+    EXPECT_TRUE(std::filesystem::exists(files_->MetadataPath(3, space, 1, 2)));
+  }
+}
+
 TEST_F(SegmentFilesTest, ASegmentIsRemovedWholeAndMoreThanOnce) {
   Make(4, 0, 1);
   Make(4, 0, 11);

@@ -452,6 +452,67 @@ TEST_F(StoreTest, DroppingAShardTakesItAloneAndReclaimingGivesItsSpaceBack) {
                reason::kCancelled);
 }
 
+TEST_F(StoreTest, DroppingASpaceLeavesTheOtherSpacesAndTheDocuments) {
+  const std::vector<Ordinal> ordinals = {0, 7, UINT64_MAX};
+  const std::vector<SpaceNumber> spaces = {0, 1, 2, UINT16_MAX};
+  store::PassageRecord passage;
+  passage.set_document_id("a");
+  store::ManifestRecord manifest;
+  manifest.set_next_segment_id(1);
+  const auto fill = [&](CommitBatch& batch) {
+    batch.PutDocument("a", Document(1));
+    for (const SpaceNumber space : spaces) {
+      for (const Ordinal ordinal : ordinals) {
+        batch.PutPassage(space, ordinal, passage);
+        batch.PutVector(space, ordinal, 0, std::vector<float>{1.0F, 2.0F});
+      }
+      batch.PutTombstone(space, 9, 1);
+      batch.PutUpdate(space, 9, 1, "a");
+    }
+  };
+  ASSERT_OK(Write(fill));
+  CommitBatch manifests(*store_);
+  for (const SpaceNumber space : spaces) manifests.PutManifest(kShard, space, manifest);
+  ASSERT_OK(store_->Commit(manifests, Durability::kSynced));
+  const Reader before(store_->TakeSnapshot());
+
+  for (const SpaceNumber dropped : {SpaceNumber{1}, SpaceNumber{UINT16_MAX}}) {
+    CommitBatch drop(*store_);
+    drop.DropSpace(kShard, dropped);
+    ASSERT_OK(store_->Commit(drop, Durability::kSynced));
+  }
+  const auto rows_of = [&](const Reader& reader, SpaceNumber space) {
+    size_t rows = 0;
+    const auto passages = reader.GetPassages(kShard, space, ordinals);
+    const auto vectors = reader.GetVectors(kShard, space, 2, ordinals);
+    EXPECT_TRUE(passages.ok() && vectors.ok());
+    for (size_t i = 0; i < ordinals.size(); ++i) {
+      rows += passages->at(i).has_value();
+      rows += vectors->at(i).has_value();
+    }
+    const auto count = [&rows](const auto&) { return ++rows > 0; };
+    EXPECT_OK(reader.ScanTombstones(kShard, space, 0, UINT64_MAX, count, Call::Background()));
+    EXPECT_OK(reader.ScanUpdates(kShard, space, 0, UINT64_MAX, count, Call::Background()));
+    return rows;
+  };
+  const auto expect_left = [&] {
+    for (const SpaceNumber space : spaces) {
+      const bool left = space == 0 || space == 2;
+      EXPECT_EQ(rows_of(store_->Latest(), space), left ? 8U : 0U) << space;
+    }
+    EXPECT_TRUE(store_->Latest().GetDocument(kShard, "a").value().has_value());
+    const auto catalog = store_->LoadCatalog();
+    ASSERT_OK(catalog);
+    EXPECT_EQ(catalog->manifests.size(), 2U);
+    EXPECT_TRUE(catalog->manifests.contains({kShard, SpaceNumber{2}}));
+  };
+  expect_left();
+  // A snapshot sees it as long as its space is not reclaimed.
+  EXPECT_EQ(rows_of(before, 1), 8U);
+  ASSERT_OK(store_->ReclaimSpace(kShard, UINT16_MAX, Call::Background()));
+  expect_left();
+}
+
 TEST_F(StoreTest, TombstonesAreDroppedByTheRangeOfTheirFirstOrdinal) {
   ASSERT_OK(Write([&](CommitBatch& batch) {
     for (Ordinal first : {10, 20, 30, 40}) batch.PutTombstone(0, first, 2);

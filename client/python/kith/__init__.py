@@ -3,8 +3,8 @@
 from kith.client import Client, connect
 from kith.enums import (
     CollectionState, Durability, FieldType, GroupBy, IndexPhase, MetadataUpdateMode, Metric,
-    ModelKind, OperationKind, OperationState, Quantization, RecommendMethod, ScoreNormalisation,
-    SegmentState, SplitterKind, Strategy, TextRole, Truncation,
+    ModelKind, OperationKind, OperationState, Quantization, RecommendMethod, ReembeddingState,
+    ScoreNormalisation, SegmentState, SplitterKind, Strategy, TextRole, Truncation,
 )  # fmt: skip
 from kith.errors import (
     Aborted, AlreadyExists, Cancelled, DataLoss, DeadlineExceeded, Error, FailedPrecondition,
@@ -17,7 +17,7 @@ from kith.types import (
     DocumentId, DocumentInput, Embedding, EncodeResponse, Estimate, Facet, FacetValue, Facets,
     GetResponse, Hybrid, IndexOptions, IndexSegment, IndexStatus, IngestAck, Lexical, Limits,
     MetadataUpdate, MetadataUpdateResult, Model, Operation, PartScore, Passage, QueryCache, Recall,
-    RecallPoint, Recommend, Rerank, RerankResponse, RerankResult, RerankScore, Rrf, ScoredPassage,
+    RecallPoint, Recommend, Reembedding, Rerank, RerankResponse, RerankResult, RerankScore, Rrf, ScoredPassage,
     SearchExplanation, SearchHit, SearchQuery, SearchResponse, SearchStage, SearchUsage, Select,
     ServerInfo, SplitterOptions, TextIndexOptions, Token, TokenUsage, UpdateMetadataResponse,
     UpsertResponse, UpsertResult, VectorSpace, Weighted,
@@ -35,7 +35,8 @@ __all__ = [
     "InvalidArgument", "Lexical", "Limits", "MetadataUpdate", "MetadataUpdateMode",
     "MetadataUpdateResult", "Metric", "Model", "ModelKind", "NotFound", "Operation", "OperationKind",
     "OperationState", "OutOfRange", "PartScore", "Passage", "PermissionDenied", "Quantization",
-    "QueryCache", "Recall", "RecallPoint", "Recommend", "RecommendMethod", "Rerank",
+    "QueryCache", "Recall", "RecallPoint", "Recommend", "RecommendMethod", "Reembedding",
+    "ReembeddingState", "Rerank",
     "RerankResponse", "RerankResult", "RerankScore", "ResourceExhausted", "RetryOptions", "Rrf",
     "ScoreNormalisation", "ScoredPassage", "SearchExplanation", "SearchHit", "SearchQuery",
     "SearchResponse", "SearchStage", "SearchUsage", "SegmentState", "Select", "ServerInfo",

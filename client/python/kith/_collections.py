@@ -122,6 +122,43 @@ class Collections:
         response = self._manage(self._stub.DeleteCollection, request, timeout)
         return _convert.operation(response.operation)
 
+    def reembed(
+        self,
+        name: str,
+        *,
+        encoder: str = "",
+        commit_at_cut_over: bool = False,
+        if_match: str = "",
+        timeout: Optional[float] = None,
+    ) -> types.Operation:
+        """Gives the collection another encoder (empty: the server's own) while it serves. The operation
+        succeeds when the new vectors are searched; then `commit_reembedding` gives up the old ones, or
+        `rollback_reembedding` goes back to them. Until then every write goes to both.
+
+        FailedPrecondition (NO_TEXT, NO_ENCODER, REEMBEDDING), ResourceExhausted (MEMORY_BUDGET).
+        """
+        request = pb.ReembedCollectionRequest(
+            name=name, encoder=encoder, commit_at_cut_over=commit_at_cut_over, if_match=if_match
+        )
+        response = self._manage(self._stub.ReembedCollection, request, timeout)
+        return _convert.operation(response.operation)
+
+    def commit_reembedding(
+        self, name: str, *, if_match: str = "", timeout: Optional[float] = None
+    ) -> types.Collection:
+        """After the cut-over: gives up the old vectors for good."""
+        request = pb.CommitReembeddingRequest(name=name, if_match=if_match)
+        response = self._manage(self._stub.CommitReembedding, request, timeout)
+        return _convert.collection(response.collection)
+
+    def rollback_reembedding(
+        self, name: str, *, if_match: str = "", timeout: Optional[float] = None
+    ) -> types.Collection:
+        """Before it is committed: back to the old vectors, which are current."""
+        request = pb.RollbackReembeddingRequest(name=name, if_match=if_match)
+        response = self._manage(self._stub.RollbackReembedding, request, timeout)
+        return _convert.collection(response.collection)
+
     def stats(self, name: str, *, timeout: Optional[float] = None) -> types.CollectionStats:
         request = pb.GetCollectionStatsRequest(name=name)
         return _convert.stats(self._channel.read(self._stub.GetCollectionStats, request, timeout))

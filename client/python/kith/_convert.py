@@ -93,6 +93,18 @@ def collection(message: collection_service_pb2.Collection) -> types.Collection:
         state=enums.CollectionState.from_proto(
             collection_service_pb2.CollectionState, message.state
         ),
+        reembedding=_reembedding(message) if message.HasField("reembedding") else None,
+    )
+
+
+def _reembedding(message: collection_service_pb2.Collection) -> types.Reembedding:
+    return same_fields(
+        types.Reembedding,
+        message.reembedding,
+        state=enums.ReembeddingState.from_proto(
+            collection_service_pb2.ReembeddingState, message.reembedding.state
+        ),
+        other=_vector_space(message.vector_spaces[1]),
     )
 
 
@@ -474,6 +486,7 @@ def operation(message: operation_pb2.Operation) -> types.Operation:
         kind=enums.OperationKind.from_proto(operation_pb2.OperationKind, message.kind),
         state=enums.OperationState.from_proto(operation_pb2.OperationState, message.state),
         error=error_of_number(message.error_code, message.error_message) if failed else None,
+        time_left=_optional_duration(message, "time_left"),
         create_time=_time(message.create_time),
         update_time=_time(message.update_time),
     )

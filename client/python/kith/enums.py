@@ -154,6 +154,12 @@ class CollectionState(WireEnum):
     FAILED = "failed"
 
 
+class ReembeddingState(WireEnum):
+    UNSPECIFIED = "unspecified"
+    FILLING = "filling"  # the space of before is searched
+    CUT_OVER = "cut_over"  # the new one is
+
+
 class FieldType(WireEnum):
     """The type that the first use of a metadata key gave it."""
 
@@ -177,6 +183,7 @@ class OperationKind(WireEnum):
     RECLAIM_COLLECTION = "reclaim_collection"
     SEAL_INDEX = "seal_index"
     MERGE_INDEX = "merge_index"
+    REEMBED = "reembed"
     LOAD_MODEL = "load_model"
     UNLOAD_MODEL = "unload_model"
 

@@ -13,8 +13,8 @@ from typing import Optional, Sequence, Union
 
 from kith.enums import (
     CollectionState, Durability, FieldType, GroupBy, IndexPhase, MetadataUpdateMode, Metric,
-    ModelKind, OperationKind, OperationState, Quantization, RecommendMethod, ScoreNormalisation, SegmentState,
-    SplitterKind, Strategy, Truncation,
+    ModelKind, OperationKind, OperationState, Quantization, RecommendMethod, ReembeddingState,
+    ScoreNormalisation, SegmentState, SplitterKind, Strategy, Truncation,
 )  # fmt: skip
 from kith.errors import Error
 from kith.metadata import Metadata, MetadataValue
@@ -102,10 +102,20 @@ class VectorSpace:
 
 
 @dataclasses.dataclass(frozen=True)
+class Reembedding:
+    """A change of a collection's encoder under way."""
+
+    state: ReembeddingState
+    operation_id: str
+    commit_at_cut_over: bool
+    other: VectorSpace  # that is not searched: the new one, or after the cut-over that of before
+
+
+@dataclasses.dataclass(frozen=True)
 class Collection:
     name: str
     description: str
-    vector_space: VectorSpace
+    vector_space: VectorSpace  # that is searched
     splitter: SplitterOptions
     default_durability: Durability
     text_index: TextIndexOptions
@@ -114,6 +124,7 @@ class Collection:
     create_time: datetime.datetime
     update_time: datetime.datetime
     state: CollectionState
+    reembedding: Optional[Reembedding] = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -672,6 +683,8 @@ class Operation:
     error: Optional[Error]  # why it failed
     create_time: datetime.datetime
     update_time: datetime.datetime
+    per_second: float = 0  # of done; 0: not known
+    time_left: Optional[datetime.timedelta] = None  # at that rate
 
     @property
     def ended(self) -> bool:

@@ -1,14 +1,14 @@
-// Making an absl::Status that a client can act on: a canonical code, a reason from the table below, a
-// message with the numbers in it, and details that travel as payloads until the RPC layer turns them
-// into google.rpc.ErrorInfo, BadRequest and RetryInfo.
+// Making an absl::Status that a client can act on: a canonical code, a reason from the table below,
+// a message with the numbers in it, and details that travel as payloads until the RPC layer turns
+// them into google.rpc.ErrorInfo, BadRequest and RetryInfo.
 //
 //   return Error(absl::StatusCode::kInvalidArgument, reason::kDimensionMismatch,
 //                "vector: got {} values, collection \"{}\" has dimension {}", n, name, dim)
 //       .Field("documents[3].vector").With("dimension", dim);
 //
 // The code says what the caller should do next: fix the request (kInvalidArgument), fix the state
-// (kFailedPrecondition), retry this call (kUnavailable), retry the larger step (kAborted), slow down
-// (kResourceExhausted), restore a backup (kDataLoss).
+// (kFailedPrecondition), retry this call (kUnavailable), retry the larger step (kAborted), slow
+// down (kResourceExhausted), restore a backup (kDataLoss).
 
 #ifndef KITH_BASE_ERROR_H_
 #define KITH_BASE_ERROR_H_
@@ -68,6 +68,7 @@ inline constexpr std::string_view kEtagMismatch = "ETAG_MISMATCH";
 inline constexpr std::string_view kReadOnly = "READ_ONLY";
 inline constexpr std::string_view kDataFolderInUse = "DATA_FOLDER_IN_USE";
 inline constexpr std::string_view kFormatVersion = "FORMAT_VERSION";
+inline constexpr std::string_view kReembedding = "REEMBEDDING";  // it is, or it is not
 inline constexpr std::string_view kNotCancellable = "NOT_CANCELLABLE";
 // It is not there, or it is already.
 inline constexpr std::string_view kCollectionNotFound = "COLLECTION_NOT_FOUND";
@@ -98,9 +99,9 @@ inline constexpr std::string_view kInternal = "INTERNAL";
 
 // What a Status made by Error() carries beside its code and message.
 struct ErrorDetails {
-  std::string reason;                           // empty: the status did not come from Error()
-  std::string field;                            // path of the offending field, or empty
-  std::map<std::string, std::string> metadata;  // numbers and names, for programs
+  std::string reason;                                 // empty: the status did not come from Error()
+  std::string field;                                  // path of the offending field, or empty
+  std::map<std::string, std::string> metadata;        // numbers and names, for programs
   absl::Duration retry_after = absl::ZeroDuration();  // zero: no advice
 };
 

@@ -47,7 +47,8 @@ class Task : public std::enable_shared_from_this<Task> {
 
  private:
   absl::Status FindMatches() {
-    view_ = shard_->view();
+    space_ = shard_->served();
+    view_ = space_->view();
     answer_.token = shard_->TokenOf(*view_);
     answer_.durability = request_.durability.value_or(options_.default_durability);
     KITH_ASSIGN_OR_RETURN(
@@ -84,17 +85,17 @@ class Task : public std::enable_shared_from_this<Task> {
     const storage::Reader reader(view_->snapshot);
     KITH_ASSIGN_OR_RETURN(
         const auto passages,
-        ReadPassages(reader, shard_->identity(), std::span(first_ordinals_).subspan(next_, count)));
+        ReadPassages(reader, space_->identity(), std::span(first_ordinals_).subspan(next_, count)));
     next_ += count;
     std::vector<std::string_view> ids;
     for (const store::PassageRecord& passage : passages) ids.push_back(passage.document_id());
-    KITH_ASSIGN_OR_RETURN(const auto records, reader.GetDocuments(shard_->identity().shard, ids));
+    KITH_ASSIGN_OR_RETURN(const auto records, reader.GetDocuments(space_->identity().shard, ids));
     DeleteRequest batch{.deletes = {}, .request_id = {}, .durability = answer_.durability};
     for (size_t i = 0; i < ids.size(); ++i) {
-      if (!records[i].has_value()) return Vanished(shard_->identity(), ids[i]);
+      if (!records[i].has_value()) return Vanished(space_->identity(), ids[i]);
       batch.deletes.push_back(
           {.id = std::string(ids[i]),
-           .if_match = DocumentEtag(shard_->identity().shard, records[i]->sequence()),
+           .if_match = DocumentEtag(space_->identity().shard, records[i]->sequence()),
            .leave_changed = true});
     }
     return PrepareDelete(*services_, options_, std::move(batch), call_);
@@ -109,6 +110,7 @@ class Task : public std::enable_shared_from_this<Task> {
   const InFlight::Ticket ticket_;
 
   // Of the step under way, alone.
+  std::shared_ptr<SpaceIndex> space_;
   std::shared_ptr<const View> view_;
   std::vector<uint64_t> first_ordinals_;  // of the documents that matched
   size_t next_ = 0;

@@ -13,6 +13,7 @@
 #include "server/engine/filtering/ordered_documents.h"
 #include "server/engine/filtering/page_cursor.h"
 #include "server/engine/filtering/view_matches.h"
+#include "server/engine/records.h"
 
 namespace kith::engine {
 namespace {
@@ -41,7 +42,7 @@ class PageFiller {
       page_.next = std::move(last_cursor_);
       return false;
     }
-    KITH_RETURN_IF_ERROR(CheckDocumentRecord(id, record));
+    KITH_RETURN_IF_ERROR(CheckDocumentRecord(id, record, context_.shard.space));
     KITH_ASSIGN_OR_RETURN(Document document, ReadDocument(context_.reader, context_.shard, id,
                                                           record, request_.select));
     bytes_ += BytesOf(document);
@@ -109,8 +110,9 @@ absl::StatusOr<DocumentPage> ScanPage(const PageContext& context, const ListRequ
     for (const storage::ListedDocument& entry : listed) {
       after = entry.id;
       if (matches != nullptr) {
-        KITH_RETURN_IF_ERROR(CheckDocumentRecord(entry.id, entry.record));
-        const auto row = context.view.index.Find(entry.record.passages(0).first_ordinal());
+        KITH_RETURN_IF_ERROR(CheckDocumentRecord(entry.id, entry.record, context.shard.space));
+        const auto row =
+            context.view.index.Find(RangeIn(entry.record, context.shard.space)->first_ordinal());
         if (!row.has_value() || !matches->Contains(*row)) continue;
       }
       KITH_ASSIGN_OR_RETURN(const bool added, filler.Add(entry.id, entry.record, entry.id));
@@ -138,6 +140,12 @@ absl::StatusOr<DocumentPage> OrderPage(const PageContext& context, const ListReq
   std::optional<PageCursor> after;
   if (!request.after.empty()) {
     KITH_ASSIGN_OR_RETURN(after, DecodeCursor(request.after));
+    if (after->space != context.shard.space) {
+      return InvalidArgument(reason::kInvalidPageToken,
+                             "page_token is of before the collection changed its encoder: begin "
+                             "the listing anew")
+          .Field("page_token");
+    }
   }
   OrderedDocuments order(context.view.index, matches, request.order_by, request.descending, after);
   std::vector<PageCursor> cursors;
@@ -145,6 +153,7 @@ absl::StatusOr<DocumentPage> OrderPage(const PageContext& context, const ListReq
   while (ordinals.size() <= request.limit) {
     std::optional<PageCursor> next = order.Next();
     if (!next.has_value()) break;
+    next->space = context.shard.space;
     ordinals.push_back(next->first_ordinal);
     cursors.push_back(*std::move(next));
   }

@@ -11,8 +11,8 @@
 #include "absl/status/statusor.h"
 #include "index/metadata/filter.h"
 #include "kith/base/call.h"
-#include "server/engine/committer.h"
 #include "server/engine/document_filter.h"
+#include "server/engine/shard_identity.h"
 #include "server/engine/view.h"
 #include "storage/reader.h"
 
@@ -21,7 +21,7 @@ namespace kith::engine {
 struct PageContext {
   const View& view;
   const storage::Reader& reader;  // of the View's snapshot
-  const ShardIdentity& shard;
+  const SpaceIdentity& shard;
   const index::FilterFieldLookup& fields;
   const Call& call;
 };

@@ -8,7 +8,7 @@
 namespace kith::engine {
 namespace {
 
-// A byte that says what the value is, 8 bytes of ordinal, the value.
+// A byte that says what the value is, 8 bytes of ordinal, 2 of vector space, the value.
 enum class Tag : char { kNone = 0, kKeyword = 1, kInt64 = 2, kDouble = 3, kBool = 4, kTime = 5 };
 
 template <typename T>
@@ -68,6 +68,7 @@ std::string EncodeCursor(const PageCursor& cursor) {
   std::string out;
   out += cursor.value.has_value() ? static_cast<char>(cursor.value->index() + 1) : '\0';
   Put(out, cursor.first_ordinal);
+  Put(out, cursor.space);
   if (cursor.value.has_value()) std::visit(PutValue{out}, *cursor.value);
   return out;
 }
@@ -75,8 +76,8 @@ std::string EncodeCursor(const PageCursor& cursor) {
 absl::StatusOr<PageCursor> DecodeCursor(std::string_view bytes) {
   PageCursor cursor;
   char tag = 0;
-  bool good =
-      Take(bytes, tag) && Take(bytes, cursor.first_ordinal) && cursor.first_ordinal < UINT64_MAX;
+  bool good = Take(bytes, tag) && Take(bytes, cursor.first_ordinal) && Take(bytes, cursor.space) &&
+              cursor.first_ordinal < UINT64_MAX;
   if (good && tag == 0) {
     good = bytes.empty();
   } else if (good) {

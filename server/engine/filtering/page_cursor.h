@@ -18,6 +18,7 @@ namespace kith::engine {
 struct PageCursor {
   std::optional<index::ScalarValue> value = {};  // absent: it has not the field
   uint64_t first_ordinal = 0;
+  uint16_t space = 0;  // the vector space that the ordinal is of
 
   friend bool operator==(const PageCursor&, const PageCursor&) = default;
 };

@@ -7,7 +7,7 @@
 
 #include "index/search.h"
 #include "server/engine/services.h"
-#include "server/engine/shard.h"
+#include "server/engine/space_index.h"
 
 namespace kith::engine {
 namespace {
@@ -59,10 +59,10 @@ void RecallSampler::Take(SampledSearch search) {
   // The View is taken when it runs: one that waits here would hold memory that merges have freed.
   services_->indexing.Submit(
       IndexScheduler::Kind::kIdle,
-      [services = services_, weak = shard_->weak_from_this(), search = std::move(search)] {
+      [services = services_, weak = space_->weak_from_this(), search = std::move(search)] {
         const double before = ThreadCpuSeconds();
-        if (const std::shared_ptr<Shard> shard = weak.lock()) {
-          shard->sampler().Compare(shard->view()->index, search);
+        if (const std::shared_ptr<SpaceIndex> space = weak.lock()) {
+          space->sampler().Compare(space->view()->index, search);
         }
         services->samples.End(ThreadCpuSeconds() - before);
       });

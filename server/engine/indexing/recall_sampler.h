@@ -24,7 +24,7 @@
 namespace kith::engine {
 
 class Services;
-class Shard;
+class SpaceIndex;
 
 class SampleBudget {
  public:
@@ -52,7 +52,7 @@ struct SampledSearch {
 class RecallSampler {
  public:
   // Both must outlive it.
-  RecallSampler(const Services* services, Shard* shard) : services_(services), shard_(shard) {}
+  RecallSampler(const Services* services, SpaceIndex* space) : services_(services), space_(space) {}
 
   // Whether it would take a sample now: cheap, asked after every search by graph. Take() must
   // follow.
@@ -71,7 +71,7 @@ class RecallSampler {
   void Compare(const index::IndexView& view, const SampledSearch& search);
 
   const Services* const services_;
-  Shard* const shard_;
+  SpaceIndex* const space_;
 
   // Relaxed: a number that publishes nothing but itself.
   std::atomic<double> boost_{1};

@@ -19,7 +19,7 @@ namespace {
 // Rows that are read, and for which memory is taken, at a time.
 constexpr size_t kReplayRows = 1024;
 
-absl::Status Damaged(uint64_t ordinal, const ShardIdentity& shard, const std::string& what) {
+absl::Status Damaged(uint64_t ordinal, const SpaceIdentity& shard, const std::string& what) {
   return Error(absl::StatusCode::kDataLoss, reason::kCorruption,
                "what is stored of ordinal {} of shard {} is damaged: {}", ordinal, shard.shard,
                what);
@@ -105,7 +105,7 @@ class Replay {
   absl::Status ReadPassages() {
     absl::Status status;
     KITH_RETURN_IF_ERROR(source_.reader.ScanPassages(
-        source_.shard.shard, kSpace, ordinals_.front(), ordinals_.back() + 1,
+        source_.shard.shard, source_.shard.space, ordinals_.front(), ordinals_.back() + 1,
         [&](uint64_t ordinal, const store::PassageRecord& passage) {
           const size_t i = passages_.size();
           if (i >= ordinals_.size() || ordinals_[i] != ordinal ||
@@ -138,8 +138,10 @@ class Replay {
     for (size_t d = 0; d < documents_.size(); ++d) {
       ReplayedDocument& document = documents_[d];
       const uint64_t ordinal = ordinals_[document.first];
-      if (!records[d] || records[d]->passages_size() != 1 ||
-          records[d]->passages(0).first_ordinal() + passage_indexes_[document.first] != ordinal) {
+      const store::PassageRange* range =
+          records[d] ? RangeIn(*records[d], source_.shard.space) : nullptr;
+      if (range == nullptr ||
+          range->first_ordinal() + passage_indexes_[document.first] != ordinal) {
         return Damaged(ordinal, source_.shard,
                        "the document " + Quoted(document.id) + " does not have it");
       }
@@ -226,10 +228,9 @@ class UpdateReplay {
                           source_.reader.GetDocuments(source_.shard.shard, ids));
     for (size_t i = 0; i < updates_.size(); ++i) {
       // Deleted since, or written anew: a tombstone says so.
-      if (!records[i] || records[i]->passages_size() != 1 ||
-          records[i]->passages(0).first_ordinal() != updates_[i].first) {
-        continue;
-      }
+      const store::PassageRange* range =
+          records[i] ? RangeIn(*records[i], source_.shard.space) : nullptr;
+      if (range == nullptr || range->first_ordinal() != updates_[i].first) continue;
       KITH_ASSIGN_OR_RETURN(Metadata metadata, ReadMetadata(*records[i]));
       index_->UpdateMetadata(
           {updates_[i].first, updates_[i].first + updates_[i].count},
@@ -252,7 +253,7 @@ absl::Status ReplayRange(const ReplaySource& source, index::OrdinalRange range,
                          index::IndexWriter* index) {
   Replay replay(source, progress, call, index);
   KITH_RETURN_IF_ERROR(source.reader.ScanVectors(
-      source.shard.shard, kSpace, source.shard.dimension, range.begin, range.end,
+      source.shard.shard, source.shard.space, source.shard.dimension, range.begin, range.end,
       [&](uint64_t ordinal, uint32_t passage_index, std::span<const float> vector) {
         return replay.Visit(ordinal, passage_index, vector);
       },
@@ -264,7 +265,7 @@ absl::Status ReplayUpdates(const ReplaySource& source, index::OrdinalRange range
                            index::IndexWriter* index) {
   UpdateReplay replay(source, index);
   KITH_RETURN_IF_ERROR(source.reader.ScanUpdates(
-      source.shard.shard, kSpace, range.begin, range.end,
+      source.shard.shard, source.shard.space, range.begin, range.end,
       [&](const storage::MetadataUpdate& update) { return replay.Visit(update); }, call));
   return replay.Finish();
 }

@@ -12,8 +12,8 @@
 #include "absl/status/status.h"
 #include "index/index_writer.h"
 #include "kith/base/call.h"
-#include "server/engine/committer.h"
 #include "server/engine/row_maker.h"
+#include "server/engine/shard_identity.h"
 #include "storage/reader.h"
 
 namespace kith::engine {
@@ -23,7 +23,7 @@ using LoadProgress = std::function<void(uint64_t rows)>;
 
 struct ReplaySource {
   const storage::Reader& reader;
-  const ShardIdentity& shard;
+  const SpaceIdentity& shard;
   const RowMaker& rows;
   uint64_t sequence = 0;  // of the state that the reader sees
 };

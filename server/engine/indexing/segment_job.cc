@@ -80,9 +80,11 @@ index::ByteSink SinkOf(storage::AtomicFile* file) {
 
 }  // namespace
 
-index::SegmentPaths PathsOf(const storage::SegmentFiles& files, uint32_t shard, uint64_t id) {
-  return {files.GraphPath(shard, kSpace, id), files.RowsPath(shard, kSpace, id),
-          files.TermsPath(shard, kSpace, id)};
+index::SegmentPaths PathsOf(const storage::SegmentFiles& files, const SpaceIdentity& shard,
+                            uint64_t id) {
+  return {files.GraphPath(shard.shard, shard.space, id),
+          files.RowsPath(shard.shard, shard.space, id),
+          files.TermsPath(shard.shard, shard.space, id)};
 }
 
 index::OrdinalRange RangeOf(std::span<const index::SegmentView> inputs) {
@@ -97,7 +99,7 @@ index::SegmentBuildOptions BuildOptionsOf(const IndexSettings& settings) {
   return options;
 }
 
-absl::StatusOr<MadeSegment> MakeSegment(const Services& services, const ShardIdentity& shard,
+absl::StatusOr<MadeSegment> MakeSegment(const Services& services, const SpaceIdentity& shard,
                                         const index::IndexOptions& options, const SegmentJob& job,
                                         const index::BuildProgress& progress, const Call& call) {
   index::SegmentBuildOptions build = BuildOptionsOf(job.settings);
@@ -117,11 +119,11 @@ absl::StatusOr<MadeSegment> MakeSegment(const Services& services, const ShardIde
 
   const storage::SegmentFiles& files = services.store->segments();
   KITH_RETURN_IF_ERROR(files.Prepare(shard.shard));
-  const index::SegmentPaths paths = PathsOf(files, shard.shard, job.id);
+  const index::SegmentPaths paths = PathsOf(files, shard, job.id);
   const std::string metadata_path =
-      files.MetadataPath(shard.shard, kSpace, job.id, kFirstGeneration);
+      files.MetadataPath(shard.shard, shard.space, job.id, kFirstGeneration);
   auto remove_files = absl::MakeCleanup(
-      [&] { files.Remove(shard.shard, kSpace, job.id, kFirstGeneration).IgnoreError(); });
+      [&] { files.Remove(shard.shard, shard.space, job.id, kFirstGeneration).IgnoreError(); });
   KITH_ASSIGN_OR_RETURN(auto graph, storage::AtomicFile::Create(paths.graph));
   KITH_ASSIGN_OR_RETURN(auto exact, storage::AtomicFile::Create(paths.rows));
   KITH_ASSIGN_OR_RETURN(auto terms, storage::AtomicFile::Create(paths.terms));
@@ -150,7 +152,7 @@ absl::StatusOr<MadeSegment> MakeSegment(const Services& services, const ShardIde
   return made;
 }
 
-absl::StatusOr<MadeSegment> FoldSegment(const Services& services, const ShardIdentity& shard,
+absl::StatusOr<MadeSegment> FoldSegment(const Services& services, const SpaceIdentity& shard,
                                         const index::IndexOptions& options,
                                         const index::SegmentView& view,
                                         const store::SegmentRecord& record, uint64_t sequence,
@@ -166,9 +168,10 @@ absl::StatusOr<MadeSegment> FoldSegment(const Services& services, const ShardIde
 
   const storage::SegmentFiles& files = services.store->segments();
   const uint64_t generation = made.record.metadata_generation();
-  const std::string path = files.MetadataPath(shard.shard, kSpace, record.id(), generation);
-  auto remove_file = absl::MakeCleanup(
-      [&] { files.RemoveMetadata(shard.shard, kSpace, record.id(), generation).IgnoreError(); });
+  const std::string path = files.MetadataPath(shard.shard, shard.space, record.id(), generation);
+  auto remove_file = absl::MakeCleanup([&] {
+    files.RemoveMetadata(shard.shard, shard.space, record.id(), generation).IgnoreError();
+  });
   KITH_ASSIGN_OR_RETURN(auto file, storage::AtomicFile::Create(path));
   KITH_ASSIGN_OR_RETURN(const index::FileSummary written,
                         index::FoldSegmentMetadata(options, view, SinkOf(&file), call));

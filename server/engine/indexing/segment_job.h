@@ -17,9 +17,9 @@
 #include "index/segment_build.h"
 #include "kith/base/call.h"
 #include "kith/store/catalog.pb.h"
-#include "server/engine/committer.h"
 #include "server/engine/schema.h"
 #include "server/engine/services.h"
+#include "server/engine/shard_identity.h"
 #include "storage/segment_files.h"
 
 namespace kith::engine {
@@ -43,20 +43,21 @@ struct MadeSegment {
 };
 
 // On an error nothing is left on disk. RESOURCE_EXHAUSTED / MEMORY_BUDGET: later.
-absl::StatusOr<MadeSegment> MakeSegment(const Services& services, const ShardIdentity& shard,
+absl::StatusOr<MadeSegment> MakeSegment(const Services& services, const SpaceIdentity& shard,
                                         const index::IndexOptions& options, const SegmentJob& job,
                                         const index::BuildProgress& progress, const Call& call);
 
 // The metadata file of a sealed segment alone, of the next generation, with all updates in it.
 // `view` is the segment as a View of `sequence` shows it, `record` what the manifest says of it.
-absl::StatusOr<MadeSegment> FoldSegment(const Services& services, const ShardIdentity& shard,
+absl::StatusOr<MadeSegment> FoldSegment(const Services& services, const SpaceIdentity& shard,
                                         const index::IndexOptions& options,
                                         const index::SegmentView& view,
                                         const store::SegmentRecord& record, uint64_t sequence,
                                         const Call& call);
 
 // Where the files of a segment lie, but for its metadata.
-index::SegmentPaths PathsOf(const storage::SegmentFiles& files, uint32_t shard, uint64_t id);
+index::SegmentPaths PathsOf(const storage::SegmentFiles& files, const SpaceIdentity& shard,
+                            uint64_t id);
 
 // The ordinals that a segment made of `inputs` answers for.
 index::OrdinalRange RangeOf(std::span<const index::SegmentView> inputs);

@@ -10,6 +10,7 @@
 #include "kith/base/status_macros.h"
 #include "server/engine/indexing/manifest_keeper.h"
 #include "server/engine/indexing/segment_job.h"
+#include "server/engine/records.h"
 #include "storage/store.h"
 
 namespace kith::engine {
@@ -20,7 +21,7 @@ struct OpenedSegment {
   std::shared_ptr<const index::SealedMetadata> metadata;
 };
 
-absl::StatusOr<OpenedSegment> OpenSegment(const Services& services, const ShardIdentity& shard,
+absl::StatusOr<OpenedSegment> OpenSegment(const Services& services, const SpaceIdentity& shard,
                                           const index::IndexOptions& options,
                                           const store::SegmentRecord& record, const Call& call) {
   if (record.metadata_generation() == 0) {
@@ -29,14 +30,14 @@ absl::StatusOr<OpenedSegment> OpenSegment(const Services& services, const ShardI
   }
   const storage::SegmentFiles& files = services.store->segments();
   OpenedSegment opened;
+  KITH_ASSIGN_OR_RETURN(opened.segment, index::SealedSegment::Open(
+                                            options, PathsOf(files, shard, record.id()), call));
   KITH_ASSIGN_OR_RETURN(
-      opened.segment,
-      index::SealedSegment::Open(options, PathsOf(files, shard.shard, record.id()), call));
-  KITH_ASSIGN_OR_RETURN(opened.metadata, index::SealedMetadata::Open(
-                                             options, *opened.segment,
-                                             files.MetadataPath(shard.shard, kSpace, record.id(),
-                                                                record.metadata_generation()),
-                                             call));
+      opened.metadata,
+      index::SealedMetadata::Open(
+          options, *opened.segment,
+          files.MetadataPath(shard.shard, shard.space, record.id(), record.metadata_generation()),
+          call));
   if (!IsRecordOf(record, *opened.segment, *opened.metadata)) {
     return Error(absl::StatusCode::kDataLoss, reason::kCorruption,
                  "{} and what belongs to it are whole, but of another build than the manifest's",
@@ -48,12 +49,12 @@ absl::StatusOr<OpenedSegment> OpenSegment(const Services& services, const ShardI
 // Loads what the manifest and the rows say, without comparing it with the counts.
 class Loader {
  public:
-  Loader(const Services& services, const ShardIdentity& shard, const RowMaker& rows,
+  Loader(const Services& services, const SpaceIdentity& shard, const RowMaker& rows,
          const store::ShardState& state, const LoadProgress& progress, const Call& call)
       : services_(services),
         shard_(shard),
-        live_rows_(state.live_passages()),
-        end_(state.spaces().empty() ? 0 : state.spaces(0).next_ordinal()),
+        live_rows_(CounterOf(state, shard.space).live_passages()),
+        end_(CounterOf(state, shard.space).next_ordinal()),
         progress_(progress),
         call_(call),
         reader_(services.store->Latest()),
@@ -85,7 +86,7 @@ class Loader {
     // written since; an update that a segment has already changes nothing.
     KITH_RETURN_IF_ERROR(ReplayUpdates(source_, {0, end_}, call_, index_.get()));
     KITH_RETURN_IF_ERROR(reader_.ScanTombstones(
-        shard_.shard, kSpace, 0, end_,
+        shard_.shard, shard_.space, 0, end_,
         [this](const storage::Tombstone& tombstone) {
           index_->Delete({tombstone.first, tombstone.first + tombstone.count});
           return true;
@@ -101,7 +102,7 @@ class Loader {
   }
 
   const Services& services_;
-  const ShardIdentity& shard_;
+  const SpaceIdentity& shard_;
   const uint64_t live_rows_;  // as the state counts them
   const uint64_t end_;
   const LoadProgress& progress_;
@@ -113,7 +114,7 @@ class Loader {
 
 }  // namespace
 
-index::IndexOptions IndexOptionsOf(const ShardIdentity& shard, const RowMaker& rows) {
+index::IndexOptions IndexOptionsOf(const SpaceIdentity& shard, const RowMaker& rows) {
   return {.dimension = shard.dimension,
           .metric = shard.metric,
           .companions = true,
@@ -121,26 +122,27 @@ index::IndexOptions IndexOptionsOf(const ShardIdentity& shard, const RowMaker& r
 }
 
 absl::StatusOr<std::unique_ptr<index::IndexWriter>> LoadIndex(
-    const Services& services, const ShardIdentity& shard, const RowMaker& rows,
+    const Services& services, const SpaceIdentity& shard, const RowMaker& rows,
     const store::ShardState& state, const store::ManifestRecord& manifest,
     const LoadProgress& progress, const Call& call) {
+  const uint64_t live = CounterOf(state, shard.space).live_passages();
   KITH_ASSIGN_OR_RETURN(auto index,
                         Loader(services, shard, rows, state, progress, call).Load(manifest));
-  if (index->live_rows() == state.live_passages()) return index;
+  if (index->live_rows() == live) return index;
   // Segments can be thrown away, the rows cannot: ask them alone before anything is called lost.
   if (manifest.segments_size() > 0) {
     services.Report(Event::Level::kWarning,
-                    fmt::format("the segments of shard {} show {} passages instead of {}: they are "
-                                "thrown away, and all is indexed anew from storage",
-                                shard.shard, index->live_rows(), state.live_passages()));
+                    fmt::format("the segments of shard {}, space {} show {} passages instead of "
+                                "{}: they are thrown away, and all is indexed anew from storage",
+                                shard.shard, shard.space, index->live_rows(), live));
     index.reset();
     KITH_ASSIGN_OR_RETURN(index, Loader(services, shard, rows, state, progress, call).Load({}));
-    if (index->live_rows() == state.live_passages()) return index;
+    if (index->live_rows() == live) return index;
   }
   return Error(absl::StatusCode::kDataLoss, reason::kCorruption,
-               "shard {} should have {} passages, {} are stored: restore a backup, or delete the "
-               "collection",
-               shard.shard, state.live_passages(), index->live_rows());
+               "shard {} should have {} passages in space {}, {} are stored: restore a backup, or "
+               "delete the collection",
+               shard.shard, live, shard.space, index->live_rows());
 }
 
 }  // namespace kith::engine

@@ -13,10 +13,10 @@
 #include "index/index_writer.h"
 #include "kith/base/call.h"
 #include "kith/store/catalog.pb.h"
-#include "server/engine/committer.h"
 #include "server/engine/indexing/replay.h"
 #include "server/engine/row_maker.h"
 #include "server/engine/services.h"
+#include "server/engine/shard_identity.h"
 
 namespace kith::engine {
 
@@ -24,12 +24,12 @@ namespace kith::engine {
 // are reported, and their ranges read from storage. DATA_LOSS if what is stored does not agree with
 // the counts of `state`.
 absl::StatusOr<std::unique_ptr<index::IndexWriter>> LoadIndex(
-    const Services& services, const ShardIdentity& shard, const RowMaker& rows,
+    const Services& services, const SpaceIdentity& shard, const RowMaker& rows,
     const store::ShardState& state, const store::ManifestRecord& manifest,
     const LoadProgress& progress, const Call& call);
 
 // Of the index that a shard has.
-index::IndexOptions IndexOptionsOf(const ShardIdentity& shard, const RowMaker& rows);
+index::IndexOptions IndexOptionsOf(const SpaceIdentity& shard, const RowMaker& rows);
 
 }  // namespace kith::engine
 

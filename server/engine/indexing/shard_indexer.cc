@@ -8,7 +8,7 @@
 #include "absl/time/time.h"
 #include "index/codes/code_kind.h"
 #include "kith/base/error.h"
-#include "server/engine/shard.h"
+#include "server/engine/space_index.h"
 
 namespace kith::engine {
 namespace {
@@ -33,8 +33,8 @@ bool IsFoldDue(const index::SegmentView& segment, bool quiet) {
 
 }  // namespace
 
-ShardIndexer::ShardIndexer(const Services* services, Shard* shard)
-    : services_(services), shard_(shard), debt_(&services->indexing_options) {}
+ShardIndexer::ShardIndexer(const Services* services, SpaceIndex* space)
+    : services_(services), space_(space), debt_(&services->indexing_options) {}
 
 void ShardIndexer::Begin(std::unique_ptr<ManifestKeeper> manifest) {
   {
@@ -44,7 +44,7 @@ void ShardIndexer::Begin(std::unique_ptr<ManifestKeeper> manifest) {
     manifest_ = std::move(manifest);
     begun_ = true;
   }
-  Published(*shard_->view());
+  Published(*space_->view());
   Look();
 }
 
@@ -89,17 +89,17 @@ void ShardIndexer::Published(const View& view) {
 void ShardIndexer::LookAt(Clock::time_point when) {
   if (when >= next_look_) return;
   next_look_ = when;
-  services_->timer.At(when, [weak = shard_->weak_from_this()] {
-    const std::shared_ptr<Shard> shard = weak.lock();
-    if (shard == nullptr) return;
+  services_->timer.At(when, [weak = space_->weak_from_this()] {
+    const std::shared_ptr<SpaceIndex> space = weak.lock();
+    if (space == nullptr) return;
     {
-      ShardIndexer& self = shard->indexer();
+      ShardIndexer& self = space->indexer();
       absl::MutexLock lock(&self.mu_);
       // A later one than asked for last: that one has come, or will.
       if (Clock::now() < self.next_look_) return;
       self.next_look_ = Clock::time_point::max();
     }
-    shard->indexer().Look();
+    space->indexer().Look();
   });
 }
 
@@ -154,7 +154,7 @@ void ShardIndexer::Look() {
     absl::MutexLock lock(&mu_);
     if (!begun_ || stopped_ || services_->stopping()) return;
     // Taken under the lock: a build that is no longer in builds_ is in this View.
-    const std::shared_ptr<const View> view = shard_->view();
+    const std::shared_ptr<const View> view = space_->view();
     if (Clock::now() >= not_before_) {
       PlanRepairs(view->index);
       CloseIfDue(view->index);
@@ -198,9 +198,9 @@ void ShardIndexer::CloseIfDue(const index::IndexView& view) {
   for (const Asked& asked : asked_) due = due || last.first_ordinal() < asked.until;
   if (!due) return;
   closing_ = true;
-  shard_->OnStrand(
-      [this](Committer& committer) {
-        CloseGrowing(&committer.index());
+  space_->OnStrand(
+      [this](index::IndexWriter& index) {
+        CloseGrowing(&index);
         return false;
       },
       [this] { Look(); });
@@ -276,8 +276,8 @@ void ShardIndexer::Start(IndexBuild::Kind kind, std::span<const index::SegmentVi
                ? IndexScheduler::Kind::kLongMerge
                : IndexScheduler::Kind::kMerge;
   }
-  services_->indexing.Submit(turn, [weak = shard_->weak_from_this(), build] {
-    if (const std::shared_ptr<Shard> shard = weak.lock()) shard->indexer().Run(build);
+  services_->indexing.Submit(turn, [weak = space_->weak_from_this(), build] {
+    if (const std::shared_ptr<SpaceIndex> space = weak.lock()) space->indexer().Run(build);
   });
 }
 
@@ -287,7 +287,7 @@ void ShardIndexer::Ask(IndexRequest request) {
     absl::MutexLock lock(&mu_);
     stopped = stopped_;
     if (!stopped) {
-      const std::shared_ptr<const View> view = shard_->view();
+      const std::shared_ptr<const View> view = space_->view();
       const auto segments = view->index.segments();
       Asked& asked = asked_.emplace_back();
       asked.request = std::move(request);

@@ -1,4 +1,4 @@
-// ShardIndexer: keeps the index of one shard in shape. It looks at the shard's View whenever
+// ShardIndexer: keeps one index of a shard in shape. It looks at the index's View whenever
 // something may have changed, asks the merge policy what to build, has it built by the
 // IndexScheduler, and installs the result on the shard's strand:
 //
@@ -10,7 +10,7 @@
 // itself (a fold). Nothing here is needed to stop or to start: what was not built
 // is built another time.
 //
-// Thread-safe. Owned by its Shard.
+// Thread-safe. Owned by its SpaceIndex.
 
 #ifndef KITH_SERVER_ENGINE_INDEXING_SHARD_INDEXER_H_
 #define KITH_SERVER_ENGINE_INDEXING_SHARD_INDEXER_H_
@@ -41,7 +41,7 @@
 
 namespace kith::engine {
 
-class Shard;
+class SpaceIndex;
 
 // Index work that somebody asked for.
 struct IndexRequest {
@@ -55,11 +55,11 @@ struct IndexRequest {
 class ShardIndexer {
  public:
   // Both must outlive it.
-  ShardIndexer(const Services* services, Shard* shard);
+  ShardIndexer(const Services* services, SpaceIndex* space);
   ShardIndexer(const ShardIndexer&) = delete;
   ShardIndexer& operator=(const ShardIndexer&) = delete;
 
-  // Once the shard is loaded, and its View published.
+  // Once the index is loaded, and its View published.
   void Begin(std::unique_ptr<ManifestKeeper> manifest) ABSL_LOCKS_EXCLUDED(mu_);
   // For segments that are built from now on.
   void Configure(const IndexSettings& settings) ABSL_LOCKS_EXCLUDED(mu_);
@@ -143,7 +143,7 @@ class ShardIndexer {
 
   // Constant after construction.
   const Services* const services_;
-  Shard* const shard_;
+  SpaceIndex* const space_;
 
   IndexDebt debt_;
 

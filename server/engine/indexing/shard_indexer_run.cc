@@ -12,7 +12,7 @@
 #include "server/engine/indexing/replay.h"
 #include "server/engine/indexing/segment_job.h"
 #include "server/engine/indexing/shard_indexer.h"
-#include "server/engine/shard.h"
+#include "server/engine/space_index.h"
 
 namespace kith::engine {
 namespace {
@@ -53,7 +53,7 @@ std::shared_ptr<const View> ShardIndexer::TakeView(IndexBuild* build) const {
   // Under the lock: an installation that did not see this build comes before the View, which then
   // has all that it drops.
   absl::MutexLock lock(&mu_);
-  std::shared_ptr<const View> view = shard_->view();
+  std::shared_ptr<const View> view = space_->view();
   build->sequence = view->sequence;
   return view;
 }
@@ -89,7 +89,7 @@ absl::Status ShardIndexer::Build(IndexBuild* build) {
                       std::memory_order_relaxed);
   };
   KITH_ASSIGN_OR_RETURN(MadeSegment made,
-                        MakeSegment(*services_, shard_->identity(), view->index.options(), job,
+                        MakeSegment(*services_, space_->identity(), view->index.options(), job,
                                     progress, *build->call));
   std::vector<store::SegmentRecord> added;
   if (made.segment != nullptr) added.push_back(made.record);
@@ -98,7 +98,8 @@ absl::Status ShardIndexer::Build(IndexBuild* build) {
   });
   if (!installed.ok() && made.segment != nullptr) {
     services_->store->segments()
-        .Remove(shard_->identity().shard, kSpace, job.id, made.record.metadata_generation())
+        .Remove(space_->identity().shard, space_->identity().space, job.id,
+                made.record.metadata_generation())
         .IgnoreError();  // an orphan goes at the next start
   }
   KITH_RETURN_IF_ERROR(installed);
@@ -108,7 +109,7 @@ absl::Status ShardIndexer::Build(IndexBuild* build) {
   if (build->kind == IndexBuild::Kind::kSeal) debt_.NoteSealed(build->total, seconds);
   services_->Report(Event::Level::kInfo,
                     fmt::format("shard {}: {} passages became {} in {:.1f} s (segments before: {})",
-                                shard_->identity().shard, build->total,
+                                space_->identity().shard, build->total,
                                 made.segment == nullptr ? "nothing, none is left"
                                                         : fmt::format("segment {}", job.id),
                                 seconds, inputs.size()));
@@ -118,7 +119,7 @@ absl::Status ShardIndexer::Build(IndexBuild* build) {
 }
 
 absl::Status ShardIndexer::Repair(IndexBuild* build) {
-  const std::shared_ptr<const View> view = shard_->view();
+  const std::shared_ptr<const View> view = space_->view();
   const std::vector<index::SegmentView> present = Present(view->index, *build);
   if (present.empty()) return absl::OkStatus();
   const index::SegmentView& damaged = present.front();
@@ -128,7 +129,7 @@ absl::Status ShardIndexer::Repair(IndexBuild* build) {
                   damaged.sealed->paths().rows, damaged.live_rows()));
   KITH_ASSIGN_OR_RETURN(auto rows, index::IndexWriter::Create(view->index.options()));
   const storage::Reader reader(view->snapshot);
-  KITH_RETURN_IF_ERROR(ReplayRange({reader, shard_->identity(), *shard_->rows(), view->sequence},
+  KITH_RETURN_IF_ERROR(ReplayRange({reader, space_->identity(), *space_->rows(), view->sequence},
                                    damaged.sealed->range(), nullptr, *build->call, rows.get()));
   return Install(
       {}, [&](index::IndexWriter& index) { return index.ReplaceByRows(damaged, std::move(rows)); });
@@ -148,7 +149,7 @@ absl::Status ShardIndexer::Fold(IndexBuild* build) {
   }
   if (record.id() == 0) return absl::OkStatus();  // replaced since the View
   KITH_ASSIGN_OR_RETURN(const MadeSegment made,
-                        FoldSegment(*services_, shard_->identity(), view->index.options(), segment,
+                        FoldSegment(*services_, space_->identity(), view->index.options(), segment,
                                     record, view->sequence, *build->call));
   bool is_there = false;
   absl::Status installed = Install({made.record}, [&](index::IndexWriter& index) {
@@ -157,7 +158,7 @@ absl::Status ShardIndexer::Fold(IndexBuild* build) {
   });
   if (!installed.ok() || !is_there) {
     services_->store->segments()
-        .RemoveMetadata(shard_->identity().shard, kSpace, record.id(),
+        .RemoveMetadata(space_->identity().shard, space_->identity().space, record.id(),
                         made.record.metadata_generation())
         .IgnoreError();  // an orphan goes at the next start
     return installed;
@@ -166,14 +167,14 @@ absl::Status ShardIndexer::Fold(IndexBuild* build) {
       Event::Level::kInfo,
       fmt::format(
           "shard {}: the metadata of segment {} was written anew, with {} updated rows in it",
-          shard_->identity().shard, record.id(), segment.metadata.overlay_rows()));
+          space_->identity().shard, record.id(), segment.metadata.overlay_rows()));
   return absl::OkStatus();
 }
 
 absl::Status ShardIndexer::Install(std::vector<store::SegmentRecord> added,
                                    const std::function<absl::Status(index::IndexWriter&)>& change) {
   absl::Status status;
-  const auto work = [&](Committer& committer) {
+  const auto work = [&](index::IndexWriter& index) {
     {
       absl::MutexLock lock(&mu_);
       if (stopped_) {
@@ -181,9 +182,9 @@ absl::Status ShardIndexer::Install(std::vector<store::SegmentRecord> added,
                        "the collection has been deleted");
       }
     }
-    if (status.ok()) status = change(committer.index());
+    if (status.ok()) status = change(index);
     if (!status.ok()) return false;
-    absl::Status stored = manifest_->Follow(committer.index().Publish(), added, SeenByBuilds());
+    absl::Status stored = manifest_->Follow(index.Publish(), added, SeenByBuilds());
     if (!stored.ok()) {
       services_->Report(Event::Level::kWarning,
                         "the manifest could not be stored, the index in memory goes on: " +
@@ -195,7 +196,7 @@ absl::Status ShardIndexer::Install(std::vector<store::SegmentRecord> added,
   };
   // By reference: this thread waits.
   absl::Notification done;
-  shard_->OnStrand(work, [&done] { done.Notify(); });
+  space_->OnStrand(work, [&done] { done.Notify(); });
   done.WaitForNotification();
   return status;
 }
@@ -203,7 +204,7 @@ absl::Status ShardIndexer::Install(std::vector<store::SegmentRecord> added,
 void ShardIndexer::CloseGrowing(index::IndexWriter* index) {
   absl::MutexLock lock(&mu_);
   closing_ = false;
-  const std::shared_ptr<const View> view = shard_->view();
+  const std::shared_ptr<const View> view = space_->view();
   const auto segments = view->index.segments();
   if (stopped_ || segments.empty()) return;
   index->CloseGrowing();
@@ -246,12 +247,12 @@ void ShardIndexer::Finish(const std::shared_ptr<IndexBuild>& build, const absl::
 }
 
 void ShardIndexer::Scrub() {
-  services_->indexing.Submit(IndexScheduler::Kind::kIdle, [weak = shard_->weak_from_this()] {
-    const std::shared_ptr<Shard> shard = weak.lock();
-    if (shard == nullptr) return;
-    ShardIndexer& self = shard->indexer();
+  services_->indexing.Submit(IndexScheduler::Kind::kIdle, [weak = space_->weak_from_this()] {
+    const std::shared_ptr<SpaceIndex> space = weak.lock();
+    if (space == nullptr) return;
+    ShardIndexer& self = space->indexer();
     const std::shared_ptr<Call> call = self.services_->indexing.NewCall();
-    const std::shared_ptr<const View> view = shard->view();
+    const std::shared_ptr<const View> view = space->view();
     for (const index::SegmentView& segment : view->index.segments()) {
       if (segment.sealed == nullptr) continue;
       {

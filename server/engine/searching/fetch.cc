@@ -42,7 +42,8 @@ absl::StatusOr<std::vector<Found>> Fetcher::FindDocuments(std::span<const Candid
   for (const store::PassageRecord& passage : passages) ids.push_back(passage.document_id());
   KITH_ASSIGN_OR_RETURN(auto records, reader_.GetDocuments(shard_.shard, ids));
   for (size_t i = 0; i < missing.size(); ++i) {
-    if (!records[i] || records[i]->passages_size() != 1) return Vanished(shard_, ids[i]);
+    if (!records[i]) return Vanished(shard_, ids[i]);
+    KITH_RETURN_IF_ERROR(CheckDocumentRecord(passages[i].document_id(), *records[i], shard_.space));
     auto stored = std::make_shared<const StoredHit>(
         StoredHit{std::move(passages[i]), *std::move(records[i])});
     cache_->Insert(CacheKey(ordinals[i]), stored);
@@ -52,7 +53,7 @@ absl::StatusOr<std::vector<Found>> Fetcher::FindDocuments(std::span<const Candid
 }
 
 absl::Status Fetcher::AddPassages(Ranker* ranker, size_t count, Found* found) const {
-  const store::PassageRange& range = found->record().passages(0);
+  const store::PassageRange& range = *RangeIn(found->record(), shard_.space);
   if (count == 1 || range.passage_count() == 1) return absl::OkStatus();
   KITH_ASSIGN_OR_RETURN(std::vector<Candidate> best,
                         ranker->BestOf(range.first_ordinal(), range.passage_count(), count));
@@ -64,7 +65,7 @@ absl::Status Fetcher::AddPassages(Ranker* ranker, size_t count, Found* found) co
 }
 
 HitCache::Key Fetcher::CacheKey(uint64_t ordinal) const {
-  HitCache::Key key{shard_.shard, ordinal};
+  HitCache::Key key{shard_.shard, shard_.space, ordinal};
   if (const auto place = view_.index.Find(ordinal)) {
     key.stamp = view_.index.segments()[place->segment].metadata.StampOf(place->slot);
   }

@@ -10,10 +10,10 @@
 
 #include "absl/status/statusor.h"
 #include "kith/store/document.pb.h"
-#include "server/engine/committer.h"
 #include "server/engine/hit_cache.h"
 #include "server/engine/search.h"
 #include "server/engine/searching/ranker.h"
+#include "server/engine/shard_identity.h"
 #include "server/engine/view.h"
 #include "storage/reader.h"
 
@@ -36,7 +36,7 @@ class Fetcher {
   // `reader` reads the View's snapshot. All outlive the fetcher. `distances`: whether scores are
   // those of the metric, which distances can be made of.
   Fetcher(const View& view, const storage::Reader& reader, HitCache* cache,
-          const ShardIdentity& shard, bool distances)
+          const SpaceIdentity& shard, bool distances)
       : view_(view), reader_(reader), cache_(cache), shard_(shard), distances_(distances) {}
 
   // The documents of the hits, one each: from the cache, and the rest from two batches of reads.
@@ -55,7 +55,7 @@ class Fetcher {
   const View& view_;
   const storage::Reader& reader_;
   HitCache* const cache_;
-  const ShardIdentity& shard_;
+  const SpaceIdentity& shard_;
   const bool distances_;
 };
 

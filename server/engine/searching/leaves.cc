@@ -8,6 +8,7 @@
 #include "kith/base/error.h"
 #include "kith/base/status_macros.h"
 #include "server/engine/document_reader.h"
+#include "server/engine/records.h"
 #include "server/engine/validate.h"
 
 namespace kith::engine {
@@ -69,7 +70,7 @@ absl::Status ValidateLeaf(const Leaf& leaf, const VectorSpace& space, const Limi
 }
 
 absl::StatusOr<QueryVectors> VectorsOfDocument(const storage::Reader& reader,
-                                               const ShardIdentity& shard, const std::string& id,
+                                               const SpaceIdentity& shard, const std::string& id,
                                                const std::string& field) {
   KITH_ASSIGN_OR_RETURN(const auto record, reader.GetDocument(shard.shard, id));
   if (!record) {
@@ -77,8 +78,8 @@ absl::StatusOr<QueryVectors> VectorsOfDocument(const storage::Reader& reader,
                  "the document {} does not exist", Quoted(id))
         .Field(field + ".document_id");
   }
-  if (record->passages_size() != 1) return Vanished(shard, id);
-  const store::PassageRange& range = record->passages(0);
+  KITH_RETURN_IF_ERROR(CheckDocumentRecord(id, *record, shard.space));
+  const store::PassageRange& range = *RangeIn(*record, shard.space);
   const std::vector<uint64_t> ordinals = OrdinalsFrom(
       range.first_ordinal(), std::min<uint64_t>(range.passage_count(), kAskingPassagesMax));
   KITH_ASSIGN_OR_RETURN(const auto vectors, ReadVectors(reader, shard, ordinals));

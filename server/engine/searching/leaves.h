@@ -13,10 +13,10 @@
 #include "absl/status/statusor.h"
 #include "index/index_options.h"
 #include "index/terms/row_terms.h"
-#include "server/engine/committer.h"
 #include "server/engine/limits.h"
 #include "server/engine/schema.h"
 #include "server/engine/search.h"
+#include "server/engine/shard_identity.h"
 #include "storage/reader.h"
 
 namespace kith::engine {
@@ -66,7 +66,7 @@ absl::Status ValidateLeaf(const Leaf& leaf, const VectorSpace& space, const Limi
 // The vectors of a stored document that is to be searched by, and its own passages to leave out:
 // the first 16 passages ask. NOT_FOUND / DOCUMENT_NOT_FOUND; `field` names the query.
 absl::StatusOr<QueryVectors> VectorsOfDocument(const storage::Reader& reader,
-                                               const ShardIdentity& shard, const std::string& id,
+                                               const SpaceIdentity& shard, const std::string& id,
                                                const std::string& field);
 
 }  // namespace kith::engine

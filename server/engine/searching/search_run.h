@@ -11,12 +11,12 @@
 #include "absl/status/statusor.h"
 #include "index/spread.h"
 #include "kith/base/call.h"
-#include "server/engine/committer.h"
 #include "server/engine/hit_cache.h"
 #include "server/engine/search.h"
 #include "server/engine/searching/filter_evaluator.h"
 #include "server/engine/searching/leaves.h"
 #include "server/engine/searching/stage_clock.h"
+#include "server/engine/shard_identity.h"
 #include "server/engine/view.h"
 #include "storage/reader.h"
 
@@ -28,7 +28,7 @@ struct SearchContext {
   // Reads the View's snapshot; one that is CacheOnly may fail with IsNotCached().
   const storage::Reader& reader;
   HitCache* cache;
-  const ShardIdentity& shard;
+  const SpaceIdentity& shard;
   FilterEvaluator* filters;         // of the View
   double boost = 1;                 // how wide walks for a target recall are (RecallSampler)
   index::Spread* spread = nullptr;  // for the parts of one that is long; may be null

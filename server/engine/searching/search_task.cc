@@ -81,9 +81,10 @@ absl::Status SearchTask::Validate() {
     states_[i].leaves = LeavesOf(requests_[i].query);
     if (requests_[i].rerank) states_[i].before_rerank = BeforeRerank(requests_[i]);
     for (const Leaf& leaf : states_[i].leaves) {
-      KITH_RETURN_IF_ERROR(At(i, ValidateLeaf(leaf, context_.space, services_->limits)));
+      KITH_RETURN_IF_ERROR(At(i, ValidateLeaf(leaf, context_.space(), services_->limits)));
       if (leaf.text() != nullptr) {
-        KITH_RETURN_IF_ERROR(At(i, InField(RequireEncoder(context_).status(), leaf.field)));
+        KITH_RETURN_IF_ERROR(
+            At(i, InField(RequireEncoder(context_.spaces->served).status(), leaf.field)));
       }
       if (leaf.lexical() != nullptr && context_.rows->analyser() == nullptr) {
         return At(i,
@@ -108,7 +109,7 @@ void SearchTask::Encode() {
         leaf.words = context_.rows->analyser()->Analyse(leaf.lexical()->text);
       }
       if (leaf.text() == nullptr) continue;
-      const encoder::Encoder& encoder = **context_.encoder;
+      const encoder::Encoder& encoder = **context_.encoder();
       std::string key = QueryCache::KeyOf(encoder.info(), leaf.text()->text);
       const absl::StatusOr<bool> found = FindEmbedding(i, j, key);
       if (!found.ok()) return done_(found.status());
@@ -132,7 +133,7 @@ void SearchTask::Encode() {
   }
   const uint64_t texts = sequences.size();
   absl::Status queued = services_->encodes.Submit(
-      *context_.encoder, std::move(sequences), encoder::Role::kQuery, call_,
+      *context_.encoder(), std::move(sequences), encoder::Role::kQuery, call_,
       [self = shared_from_this(), texts, tokens, cached](absl::StatusOr<std::vector<float>> rows) {
         if (!rows.ok()) return self->done_(rows.status());
         absl::Status placed = self->PlaceEmbeddings(*rows);
@@ -160,19 +161,19 @@ absl::Status SearchTask::CountTokens(size_t request, const Leaf& leaf, uint32_t 
   states_[request].dropped_tokens += dropped;
   if (dropped == 0 || requests_[request].truncation != Truncation::kNever) return absl::OkStatus();
   return At(request, InField(TooManyTokens(static_cast<int>(tokens + dropped),
-                                           (*context_.encoder)->info().max_tokens),
+                                           (*context_.encoder())->info().max_tokens),
                              leaf.field));
 }
 
 absl::Status SearchTask::PlaceEmbedding(size_t request, size_t leaf, std::span<const float> row) {
   Leaf& placed = states_[request].leaves[leaf];
-  KITH_RETURN_IF_ERROR(At(request, InField(CheckEmbeddings(row, context_.space), placed.field)));
+  KITH_RETURN_IF_ERROR(At(request, InField(CheckEmbeddings(row, context_.space()), placed.field)));
   placed.vectors.values.assign(row.begin(), row.end());
   return absl::OkStatus();
 }
 
 absl::Status SearchTask::PlaceEmbeddings(std::span<const float> rows) {
-  const size_t dimension = context_.space.dimension;
+  const size_t dimension = context_.space().dimension;
   for (const Encoding& encoding : encodings_) {
     const std::span<const float> row = rows.first(dimension);
     KITH_RETURN_IF_ERROR(PlaceEmbedding(encoding.request, encoding.leaf, row));
@@ -211,7 +212,13 @@ bool SearchTask::IsQuick(const View& view) const {
 
 void SearchTask::Search() {
   if (at_least_) EndStage("await_commit");
-  std::shared_ptr<const View> view = shard_->view();
+  std::shared_ptr<const View> view = context_.index()->view();
+  if (at_least_ && view->sequence < at_least_->sequence) {
+    // The space that the query was encoded for is no longer written to.
+    return done_(Error(absl::StatusCode::kUnavailable, reason::kReembedding,
+                       "the collection changed its encoder during the search: ask again")
+                     .RetryAfter(absl::Milliseconds(1)));
+  }
   const storage::Reader reader(view->snapshot);
   if (IsQuick(*view)) {
     auto answers = Run(*view, reader.CacheOnly());
@@ -233,19 +240,24 @@ void SearchTask::Sample(const SearchRequest& request, const SearchAnswer& answer
                      std::holds_alternative<VectorQuery>(request.query);
   if (!plain || answer.strategy != Strategy::kGraph || request.ef || request.diversify ||
       request.group_by.kind != GroupBy::Kind::kPassage || request.filter ||
-      !shard_->sampler().Wants()) {
+      !context_.index()->sampler().Wants()) {
     return;
   }
-  shard_->sampler().Take({leaves.front().vectors.values,
-                          static_cast<uint32_t>(request.limit + request.offset),
-                          request.target_recall.value_or(kDefaultTargetRecall)});
+  context_.index()->sampler().Take({leaves.front().vectors.values,
+                                    static_cast<uint32_t>(request.limit + request.offset),
+                                    request.target_recall.value_or(kDefaultTargetRecall)});
 }
 
 SearchTask::Answers SearchTask::Run(const View& view, const storage::Reader& reader) {
   FilterEvaluator filters(view, context_.options.unindexed_fields, *call_);
-  const SearchContext context = {
-      view,    reader, &services_->hits, shard_->identity(), &filters, shard_->sampler().boost(),
-      nullptr, *call_};
+  const SearchContext context = {view,
+                                 reader,
+                                 &services_->hits,
+                                 context_.index()->identity(),
+                                 &filters,
+                                 context_.index()->sampler().boost(),
+                                 nullptr,
+                                 *call_};
   std::vector<SearchAnswer> answers;
   for (size_t i = 0; i < requests_.size(); ++i) {
     KITH_ASSIGN_OR_RETURN(SearchAnswer answer, RunOne(context, i));
@@ -262,9 +274,9 @@ SearchTask::Answers SearchTask::RunWide(const View& view, const storage::Reader&
   const SearchContext context = {view,
                                  reader,
                                  &services_->hits,
-                                 shard_->identity(),
+                                 context_.index()->identity(),
                                  &filters,
-                                 shard_->sampler().boost(),
+                                 context_.index()->sampler().boost(),
                                  is_long ? &spread : nullptr,
                                  *call_};
   std::vector<absl::StatusOr<SearchAnswer>> found(requests_.size());
@@ -285,7 +297,7 @@ absl::StatusOr<SearchAnswer> SearchTask::RunOne(const SearchContext& context, si
   if (i > 0) state.clock.End("batch", "the searches before this one", {{"searches", i}});
   auto answer = RunSearch(context, request, state.leaves, request.explain ? &state.clock : nullptr);
   if (!answer.ok()) {
-    return At(i, shard_->indexer().AfterFailure(context.view, answer.status()));
+    return At(i, context_.index()->indexer().AfterFailure(context.view, answer.status()));
   }
   answer->encoded_tokens = state.encoded_tokens;
   answer->dropped_tokens = state.dropped_tokens;

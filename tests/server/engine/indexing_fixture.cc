@@ -135,7 +135,7 @@ absl::StatusOr<SearchAnswer> IndexingTest::SearchRepaired(Collection& collection
 }
 
 void IndexingTest::ExpectCompanions(Collection& collection) {
-  const std::shared_ptr<const View> view = collection.shard()->view();
+  const std::shared_ptr<const View> view = collection.shard()->served()->view();
   const storage::Reader reader(view->snapshot);
   const uint32_t shard = collection.shard()->identity().shard;
   std::set<std::string> seen;
@@ -144,7 +144,8 @@ void IndexingTest::ExpectCompanions(Collection& collection) {
     for (uint32_t slot = 0; slot < segment.visible; ++slot) {
       ordinals.push_back(segment.Ordinal(slot));
     }
-    const auto passages = reader.GetPassages(shard, kSpace, ordinals);
+    const auto passages =
+        reader.GetPassages(shard, collection.shard()->served()->identity().space, ordinals);
     ASSERT_TRUE(passages.ok()) << passages.status();
     for (uint32_t slot = 0; slot < segment.visible; ++slot) {
       if (segment.deleted.Contains(slot)) continue;

@@ -106,7 +106,7 @@ TEST_F(IndexingTest, WhatAFoldHoldsIsNotReadFromStorageAgain) {
     ASSERT_TRUE((*store)
                     ->Latest()
                     .ScanUpdates(
-                        shard, kSpace, 0, UINT64_MAX,
+                        shard, 0, 0, UINT64_MAX,
                         [&](const storage::MetadataUpdate&) {
                           ++updates;
                           return true;
@@ -160,7 +160,7 @@ TEST_F(IndexingTest, MetadataDamagedUnderTheServerIsMadeGoodByAScrub) {
     ASSERT_THAT(files, SizeIs(1));
     std::filesystem::resize_file(files[0], std::filesystem::file_size(files[0]) / 2);
     const int repairs = Events("is damaged");
-    points->shard()->indexer().Scrub();
+    points->shard()->Scrub();
     AwaitEvents("is damaged", repairs + 1);
     Merge(*points);
     ExpectLedger(*points);
@@ -308,7 +308,7 @@ TEST_F(TextIndexingTest, WhatTheSchemaLeavesOutOfTheIndexIsStoredAlone) {
   ASSERT_TRUE(UpdateMetadata(*texts, {{.id = "a", .set = {{"raw", std::string("longer")}}}}).ok());
   for (int round = 0; round < 3; ++round) {
     {
-      const auto view = texts->shard()->view();
+      const auto view = texts->shard()->served()->view();
       ASSERT_THAT(view->index.segments(), SizeIs(1));
       const index::SegmentView& segment = view->index.segments()[0];
       EXPECT_EQ(segment.metadata.Row(0), (index::MetadataRow{{"lang", std::string("en")}}));

@@ -10,7 +10,6 @@
 #include "gtest/gtest.h"
 #include "index/index_writer.h"
 #include "kith/base/call.h"
-#include "server/engine/committer.h"
 #include "server/engine/services.h"
 #include "storage/commit_batch.h"
 #include "storage/store.h"
@@ -23,6 +22,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 constexpr storage::ShardNumber kShard = 7;
+constexpr storage::SpaceNumber kSpace = 0;
 
 void AddSegment(uint64_t id, storage::Ordinal begin, storage::Ordinal end,
                 store::ManifestRecord* manifest) {
