@@ -86,7 +86,9 @@ void Quantise(const float* x, size_t rows, size_t depth, void* out, size_t to_st
       poison += x[k] * 0;
     }
     const float range = max - min;
-    const bool flat = !(range > 1e-30f);
+    poison += range * 0;  // of finite numbers, but perhaps not finite itself
+    // A row that is not finite has a product that is not, by its offset; its codes say nothing.
+    const bool flat = !(range > 1e-30f) || poison != 0;
     scale[r] = flat ? 0 : range / 255;
     offset[r] = min + poison;
     for (size_t k = 0; k < to_stride; ++k) {
