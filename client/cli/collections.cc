@@ -234,9 +234,7 @@ absl::Status Reembed(Context& context, const ReembedFlags& flags) {
   request.set_if_match(flags.if_match);
   request.set_commit_at_cut_over(flags.commit_at_cut_over);
   KITH_ASSIGN_OR_RETURN(const auto response, client->ReembedCollection(request));
-  if (!flags.no_wait) return WaitForOperation(context, *client, response.operation().id());
-  PrintOperation(context, response.operation());
-  return absl::OkStatus();
+  return FollowOperation(context, *client, response.operation(), flags.no_wait);
 }
 
 struct EstimateFlags {

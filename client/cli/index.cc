@@ -84,20 +84,12 @@ struct WorkFlags {
   bool no_wait = false;
 };
 
-// Shows the operation, or waits for it.
-absl::Status Follow(Context& context, client::Client& client, const WorkFlags& flags,
-                    const v1::Operation& operation) {
-  if (!flags.no_wait) return WaitForOperation(context, client, operation.id());
-  PrintOperation(context, operation);
-  return absl::OkStatus();
-}
-
 absl::Status Seal(Context& context, const WorkFlags& flags) {
   KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
   v1::SealIndexRequest request;
   request.set_collection(flags.collection);
   KITH_ASSIGN_OR_RETURN(const auto response, client->SealIndex(request));
-  return Follow(context, *client, flags, response.operation());
+  return FollowOperation(context, *client, response.operation(), flags.no_wait);
 }
 
 absl::Status Merge(Context& context, const WorkFlags& flags) {
@@ -105,7 +97,7 @@ absl::Status Merge(Context& context, const WorkFlags& flags) {
   v1::MergeIndexRequest request;
   request.set_collection(flags.collection);
   KITH_ASSIGN_OR_RETURN(const auto response, client->MergeIndex(request));
-  return Follow(context, *client, flags, response.operation());
+  return FollowOperation(context, *client, response.operation(), flags.no_wait);
 }
 
 void AddCollection(CLI::App& app, std::string& collection) {

@@ -55,20 +55,12 @@ struct WorkFlags {
   bool no_wait = false;
 };
 
-// Shows the operation, or waits for it.
-absl::Status Follow(Context& context, client::Client& client, const WorkFlags& flags,
-                    const v1::Operation& operation) {
-  if (!flags.no_wait) return WaitForOperation(context, client, operation.id());
-  PrintOperation(context, operation);
-  return absl::OkStatus();
-}
-
 absl::Status Load(Context& context, const WorkFlags& flags) {
   KITH_ASSIGN_OR_RETURN(auto client, context.Connect());
   v1::LoadModelRequest request;
   request.set_name(flags.name);
   KITH_ASSIGN_OR_RETURN(const auto response, client->LoadModel(request));
-  return Follow(context, *client, flags, response.operation());
+  return FollowOperation(context, *client, response.operation(), flags.no_wait);
 }
 
 absl::Status Unload(Context& context, const WorkFlags& flags) {
@@ -76,7 +68,7 @@ absl::Status Unload(Context& context, const WorkFlags& flags) {
   v1::UnloadModelRequest request;
   request.set_name(flags.name);
   KITH_ASSIGN_OR_RETURN(const auto response, client->UnloadModel(request));
-  return Follow(context, *client, flags, response.operation());
+  return FollowOperation(context, *client, response.operation(), flags.no_wait);
 }
 
 void AddWork(CLI::App& group, Context& context, const std::string& name,

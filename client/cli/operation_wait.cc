@@ -64,4 +64,11 @@ absl::Status WaitForOperation(Context& context, client::Client& client, const st
   }
 }
 
+absl::Status FollowOperation(Context& context, client::Client& client,
+                             const v1::Operation& operation, bool no_wait) {
+  if (!no_wait) return WaitForOperation(context, client, operation.id());
+  PrintOperation(context, operation);
+  return absl::OkStatus();
+}
+
 }  // namespace kith::cli

@@ -21,6 +21,10 @@ void PrintOperation(Context& context, const v1::Operation& operation);
 // DEADLINE_EXCEEDED after --timeout.
 absl::Status WaitForOperation(Context& context, client::Client& client, const std::string& id);
 
+// After a command began it: waits as above, or with `no_wait` shows it as it is.
+absl::Status FollowOperation(Context& context, client::Client& client,
+                             const v1::Operation& operation, bool no_wait);
+
 }  // namespace kith::cli
 
 #endif  // KITH_CLIENT_CLI_OPERATION_WAIT_H_
